@@ -1,0 +1,41 @@
+/* json.h - json-c, strict: valid UTF-8, no NaN or Infinity, bounded depth, nothing behind the value.
+ * Threads:  json_parse any (a tokener per thread).  Objects are one thread's at a time. */
+#ifndef WXCHAT_JSON_H
+#define WXCHAT_JSON_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+
+enum { JSON_DEPTH_MAX = 16 };
+
+/* The object in text[0..len), owned by the caller (json_object_put); NULL if it is anything but one
+ * whole valid JSON object.  Numbers that JSON cannot carry (NaN, Infinity) are refused. */
+struct json_object *json_parse(const char *text, size_t len);
+
+/* As json_parse, for WeChat's answers, which were seen with raw control characters in strings. */
+struct json_object *json_parse_lenient(const char *text, size_t len);
+
+/* A member that is a string: its bytes (borrowed from o) and length, else NULL.  Strings holding NUL
+ * count as absent. */
+const char *json_text(struct json_object *o, const char *key, size_t *len);
+
+/* A member that is an integer (WeChat sometimes sends one as a string of digits): false if absent or not one. */
+bool json_int(struct json_object *o, const char *key, int64_t *out);
+
+/* A member that is an object, borrowed; else NULL. */
+struct json_object *json_member(struct json_object *o, const char *key);
+
+/* A member that is there and true in JavaScript's sense. */
+bool json_truthy(struct json_object *o, const char *key);
+
+/* Appends the object as compact JSON, slashes not escaped. */
+int json_add(struct buf *out, struct json_object *o);
+
+/* Appends text as a JSON string with its quotes; text must be UTF-8 (bad bytes become U+FFFD). */
+int json_quote(struct buf *out, const char *text, size_t len);
+
+#endif

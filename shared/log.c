@@ -1,0 +1,95 @@
+/* log.c - one event, one line, one write.  Knows no secrets, because callers pass none. */
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOG_LINE_SIZE = 2048 };
+
+static const char *log_place = "wxchat";
+static enum log_level log_least = LOG_INFO_LEVEL;
+
+void log_init(const char *place, enum log_level least)
+{
+	log_place = place;
+	log_least = least;
+}
+
+void log_event(enum log_level level, const char *event, const char *fields, ...)
+{
+	static const char *const names[] = { "debug", "info", "warn", "error" };
+	char line[LOG_LINE_SIZE];
+	struct timespec t;
+	struct tm tm;
+	int saved = errno;
+	size_t len;
+	va_list ap;
+	int n;
+
+	if (level < log_least)
+		return;
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	len = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &tm);
+	n = snprintf(line + len, sizeof(line) - len, ".%03ldZ %s %s %s ", t.tv_nsec / 1000000,
+		     names[level], log_place, event);
+	if (n > 0)
+		len += (size_t)n;
+	va_start(ap, fields);
+	n = vsnprintf(line + len, sizeof(line) - len - 1, fields, ap);
+	va_end(ap);
+	if (n > 0)
+		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
+	line[len++] = '\n';
+	if (write(STDERR_FILENO, line, len) < 0) {
+		/* Nobody reads the log; there is nowhere to say so. */
+	}
+	errno = saved;
+}
+
+const char *log_text(char out[static LOG_TEXT_SIZE], const char *text, size_t len)
+{
+	size_t n = 0, i;
+
+	out[n++] = '"';
+	for (i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (n + 6 + 3 > LOG_TEXT_SIZE) {	/* never half an escape, and room for the end */
+			memcpy(out + n, "..", 2);
+			n += 2;
+			break;
+		}
+		if (c == '"' || c == '\\') {
+			out[n++] = '\\';
+			out[n++] = (char)c;
+		} else if (c < 0x20 || c == 0x7f) {
+			n += (size_t)snprintf(out + n, LOG_TEXT_SIZE - n, "\\x%02x", c);
+		} else {
+			out[n++] = (char)c;
+		}
+	}
+	out[n++] = '"';
+	out[n] = '\0';
+	return out;
+}
+
+bool log_allowed(struct log_limit *limit, unsigned burst, int64_t now_ms)
+{
+	int64_t second = now_ms / 1000;
+
+	if (limit->second != second) {
+		limit->second = second;
+		limit->count = 0;
+	}
+	if (limit->count < burst) {
+		limit->count++;
+		return true;
+	}
+	limit->dropped++;
+	return false;
+}
