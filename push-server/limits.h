@@ -1,0 +1,32 @@
+/* limits.h - the bounds of the push server that are not configuration, together with their units and what
+ * happens when one is reached. */
+#ifndef WXCHAT_LIMITS_H
+#define WXCHAT_LIMITS_H
+
+enum {
+	HANDSHAKE_MAX_BYTES = 8192,	/* request line and headers; past it 431 */
+	HANDSHAKE_MAX_HEADERS = 64,	/* past it 431 */
+	READ_BYTES = 64 << 10,		/* one read, into a buffer that all of a worker's connections share */
+	READ_ROUNDS = 4,		/* reads of one connection in one loop turn; then the next one's turn */
+	PENDING_MAX = 32,		/* messages of one connection that wait for the history; then it is not read */
+	REPLAY_MAX = 500,		/* messages replayed to one joining connection; past it a gap is told */
+	HISTORY_LIMIT_MAX = 100,	/* messages in one answer to the history operation */
+	MEMBERS_LISTED_MAX = 500,	/* members in one answer to the members operation */
+	PRESENCE_NAMED_MAX = 50,	/* members above which join and leave tell only the number */
+	PRESENCE_INTERVAL_MS = 1000,	/* least time between two join/leave events of one room */
+	TYPING_INTERVAL_MS = 1000,	/* least time between two typing events of one user in one room */
+	RATE_STRIKES_MAX = 100,		/* messages refused for their rate within a minute; then 4429 */
+	BAD_REQUESTS_MAX = 100,		/* malformed messages within a minute; then 4429 */
+	CLOSE_WAIT_MS = 3000,		/* for the peer's half of the closing handshake and our last bytes */
+	STALLED_MS = 20000,		/* a reader that takes nothing for so long is a slow one: 4408 */
+	ACCEPTS_PER_TURN = 64,
+	ACCEPT_PAUSE_MS = 100,		/* after running out of descriptors */
+	BACKLOG = 4096,
+	TICK_MS = 100,			/* the worker's one timer */
+	SWEEP_TICKS = 10,		/* ticks in which every connection is looked at once: one second */
+	MAIL_HIGH = 4096,		/* mails waiting at one worker past which the history holds back new messages */
+	RELAY_HIGH_BYTES = 256 << 10,	/* binary bytes of one sender on their way; past it the sender is not read */
+	IOV_MAX_USED = 64
+};
+
+#endif

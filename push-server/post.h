@@ -1,0 +1,47 @@
+/* post.h - one thing that a room's members are told: a message, an event or a piece of binary data.
+ * Built once, handed to every worker that has members, changed by nobody.
+ * Threads: any; references are atomic. */
+#ifndef WXCHAT_POST_H
+#define WXCHAT_POST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "uid.h"
+
+enum post_kind {
+	POST_MESSAGE,	/* text: the object behind `{"type":"…",` up to its closing brace */
+	POST_EVENT,	/* text: a whole object */
+	POST_BINARY	/* text: bytes */
+};
+
+/* A connection, named so that it can be asked for after it is gone. */
+struct conn_ref {
+	uint32_t slot, generation;
+	uint16_t worker;
+};
+enum { NO_WORKER = 0xffff };	/* as conn_ref.worker: nobody's connection */
+
+struct relay;	/* what a sender of binary data has on its way; see relay.h */
+
+struct post {
+	atomic_uint refs;
+	uint8_t kind;
+	bool is_wanted_only;	/* for connections that asked for events=all */
+	bool has_uid;
+	struct uid uid;		/* MESSAGE: the sender.  EVENT: a user who is not told, being its subject */
+	struct conn_ref sender;	/* the connection that sent it */
+	uint64_t id;
+	struct relay *relay;
+	size_t len;
+	char text[];
+};
+
+/* One reference; text is copied when not NULL, else len bytes to be filled in.  NULL when memory is short. */
+struct post *post_new(enum post_kind kind, const char *text, size_t len);
+struct post *post_ref(struct post *p);
+void post_unref(struct post *p);
+
+#endif

@@ -1,0 +1,79 @@
+/* relay.c - a counter in which the freeing of posts becomes the sender's permission to go on. */
+#include "relay.h"
+
+#include <stdlib.h>
+
+#include "limits.h"
+#include "mailbox.h"
+
+struct relay {
+	atomic_uint refs;
+	atomic_size_t bytes;
+	atomic_bool is_stopped;
+	struct mailbox *to;
+	struct conn_ref sender;
+	void (*resume)(void *worker, struct conn_ref sender);
+};
+
+struct resume_mail {
+	struct mail mail;
+	struct conn_ref sender;
+	void (*resume)(void *worker, struct conn_ref sender);
+};
+
+struct relay *relay_new(struct mailbox *to, struct conn_ref sender,
+			void (*resume)(void *worker, struct conn_ref sender))
+{
+	struct relay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	atomic_init(&r->refs, 1);
+	r->to = to;
+	r->sender = sender;
+	r->resume = resume;
+	return r;
+}
+
+void relay_unref(struct relay *r)
+{
+	if (r && atomic_fetch_sub(&r->refs, 1) == 1)
+		free(r);
+}
+
+bool relay_add(struct relay *r, size_t len)
+{
+	atomic_fetch_add(&r->refs, 1);
+	if (atomic_fetch_add(&r->bytes, len) + len <= RELAY_HIGH_BYTES)
+		return false;
+	atomic_store(&r->is_stopped, true);
+	/* It may have drained between the two: then nobody else will say so. */
+	if (atomic_load(&r->bytes) <= RELAY_HIGH_BYTES / 2 && atomic_exchange(&r->is_stopped, false))
+		return false;
+	return true;
+}
+
+static void resume_run(struct mail *mail, void *worker)
+{
+	struct resume_mail *m = (struct resume_mail *)mail;
+
+	m->resume(worker, m->sender);
+	free(m);
+}
+
+void relay_done(struct relay *r, size_t len)
+{
+	if (atomic_fetch_sub(&r->bytes, len) - len <= RELAY_HIGH_BYTES / 2 &&
+	    atomic_exchange(&r->is_stopped, false)) {
+		struct resume_mail *m = malloc(sizeof(*m));
+
+		/* Without memory for the mail the sender stays stopped until its idle time ends it. */
+		if (m) {
+			m->mail.run = resume_run;
+			m->sender = r->sender;
+			m->resume = r->resume;
+			mailbox_post(r->to, &m->mail);
+		}
+	}
+	relay_unref(r);
+}
