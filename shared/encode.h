@@ -19,8 +19,13 @@ void base64_encode(const void *in, size_t len, char *out);
  * read as '+', because form decoding turns one into the other. */
 int base64_decode(const char *text, size_t len, void *out, size_t out_size);
 
+/* The same, but spare bits may be anything: the EncodingAESKey of WeChat's message push is 43 characters
+ * that somebody made up, and its last one often has some. */
+int base64_decode_loose(const char *text, size_t len, void *out, size_t out_size);
+
 /* RFC 3986 section 2.1.  Decodes text[0..len) to out[0..size), not NUL-ended, and returns the length;
- * in and out may be the same memory.  A malformed escape is -EINVAL.  plus_is_blank for forms. */
+ * in and out may be the same memory, whose contents are lost on errors.  A malformed escape is -EINVAL.
+ * plus_is_blank for forms. */
 int percent_decode(const char *text, size_t len, int plus_is_blank, char *out, size_t size);
 
 /* Everything but unreserved characters escaped, NUL-ended.  Returns the length. */
