@@ -1,0 +1,90 @@
+/* credentials.c - what a client shows to prove its session. */
+#include "credentials.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "encode.h"
+#include "query.h"
+
+enum { ID_TEXT_LEN = 2 * SESSION_ID_LEN, PAIR_TEXT_LEN = ID_TEXT_LEN + 1 + SKEY_TEXT_LEN };
+
+static int credentials_parse(const char *id, size_t id_len, const char *skey, size_t skey_len,
+			     struct credentials *out)
+{
+	uint8_t raw[SKEY_TEXT_LEN / 2];
+	int r;
+
+	r = hex_decode(id, id_len, out->id, sizeof(out->id));
+	if (r == 0)
+		r = hex_decode(skey, skey_len, raw, sizeof(raw));
+	if (r == 0)
+		hex_encode(raw, sizeof(raw), out->skey);
+	explicit_bzero(raw, sizeof(raw));
+	return r;
+}
+
+static int credentials_pair(const char *text, struct credentials *out)
+{
+	if (strlen(text) != PAIR_TEXT_LEN || text[ID_TEXT_LEN] != '.')
+		return -EINVAL;
+	return credentials_parse(text, ID_TEXT_LEN, text + ID_TEXT_LEN + 1, SKEY_TEXT_LEN, out);
+}
+
+/* The token of "Bearer TOKEN", or NULL: other schemes are somebody else's business. */
+static const char *credentials_bearer(const char *authorization)
+{
+	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
+		return NULL;
+	authorization += 7;
+	return authorization + strspn(authorization, " ");
+}
+
+int credentials_read(const char *id, const char *skey, const char *authorization,
+		     struct credentials *out)
+{
+	const char *bearer = credentials_bearer(authorization);
+	struct credentials shown, other;
+	bool has_id = id && *id, has_skey = skey && *skey;
+	int r = 0;
+
+	if (!has_id && !has_skey && !bearer)
+		return -ENOENT;
+	memset(&shown, 0, sizeof(shown));
+	memset(&other, 0, sizeof(other));
+	if (has_id && !has_skey)
+		r = -EINVAL;
+	else if (has_id && strlen(skey) != PAIR_TEXT_LEN)
+		r = credentials_parse(id, strlen(id), skey, strlen(skey), &shown);
+	else if (has_skey)
+		r = credentials_pair(skey, &shown);
+	if (r == 0 && has_id && (hex_decode(id, strlen(id), other.id, sizeof(other.id)) < 0 ||
+				 memcmp(other.id, shown.id, sizeof(shown.id)) != 0))
+		r = -EINVAL;
+	if (r == 0 && bearer)
+		r = credentials_pair(bearer, has_skey ? &other : &shown);
+	if (r == 0 && bearer && has_skey && memcmp(&other, &shown, sizeof(shown)) != 0)
+		r = -EINVAL;
+	if (r == 0)
+		*out = shown;
+	explicit_bzero(&shown, sizeof(shown));
+	explicit_bzero(&other, sizeof(other));
+	return r;
+}
+
+int credentials_from_query(const char *query, size_t len, struct credentials *out)
+{
+	char id[ID_TEXT_LEN + 1], skey[PAIR_TEXT_LEN + 1];
+	int id_len = query_get(query, len, "X-WX-Id", id, sizeof(id));
+	int skey_len = query_get(query, len, "X-WX-Skey", skey, sizeof(skey));
+	int r;
+
+	if ((id_len < 0 && id_len != -ENOENT) || (skey_len < 0 && skey_len != -ENOENT))
+		r = -EINVAL;
+	else
+		r = credentials_read(id_len < 0 ? NULL : id, skey_len < 0 ? NULL : skey, NULL, out);
+	explicit_bzero(skey, sizeof(skey));
+	return r;
+}
