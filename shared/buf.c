@@ -20,13 +20,6 @@ void buf_wipe(struct buf *b)
 	buf_free(b);
 }
 
-void buf_reset(struct buf *b)
-{
-	b->len = 0;
-	if (b->data)
-		b->data[0] = '\0';
-}
-
 int buf_reserve(struct buf *b, size_t n)
 {
 	size_t max = b->max ? b->max : BUF_MAX;
@@ -92,6 +85,18 @@ void buf_drop(struct buf *b, size_t n)
 	memmove(b->data, b->data + n, b->len - n);
 	b->len -= n;
 	b->data[b->len] = '\0';
+}
+
+void buf_cut(struct buf *b, size_t len)
+{
+	b->len = len;
+	if (b->data)
+		b->data[len] = '\0';
+}
+
+void buf_reset(struct buf *b)
+{
+	buf_cut(b, 0);
 }
 
 const char *buf_str(const struct buf *b)

@@ -38,6 +38,9 @@ int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(print
 /* Drops n bytes from the front; n <= len. */
 void buf_drop(struct buf *b, size_t n);
 
+/* Drops what is behind the first len bytes; len <= b->len. */
+void buf_cut(struct buf *b, size_t len);
+
 /* The bytes as a C string, "" when empty; borrowed until the next change. */
 const char *buf_str(const struct buf *b);
 

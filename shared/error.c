@@ -73,6 +73,6 @@ int error_body(struct buf *out, enum error e, bool is_session_body, const char *
 	if (r == 0)
 		r = buf_adds(out, ",\"data\":{}}");
 	if (r < 0)
-		out->len = start;
+		buf_cut(out, start);
 	return r;
 }
