@@ -1,0 +1,28 @@
+/* jsontext.h - is this text one JSON object (RFC 8259, to the letter), and which members does it have?  One pass
+ * over the bytes, no tree, no allocation: for judging what a peer sent, and for copying members without parsing them.
+ * Threads: any.  No state. */
+#ifndef WXCHAT_JSONTEXT_H
+#define WXCHAT_JSONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { JSON_DEPTH_MAX = 16 };
+
+/* One member of the outermost object, as it is written: the name without its quotes (still escaped, if has_escape),
+ * the value with them.  Borrowed from the text. */
+struct jsontext_member {
+	const char *name, *value;
+	size_t name_len, value_len;
+	bool has_escape;	/* the name holds a backslash: \u0075id is uid */
+};
+
+/* Checks text[0..len), of which the first max members go to members.  Returns how many members there are (it may be
+ * more than max), or -EINVAL for anything but one whole object: bad UTF-8, a depth over JSON_DEPTH_MAX, numbers
+ * that no double can hold, and names with an escaped NUL (C strings would cut them) included. */
+int jsontext_object(const char *text, size_t len, struct jsontext_member *members, size_t max);
+
+/* As jsontext_object, but control characters may stand in strings as they are (NUL apart). */
+int jsontext_object_lenient(const char *text, size_t len, struct jsontext_member *members, size_t max);
+
+#endif
