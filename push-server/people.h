@@ -1,0 +1,30 @@
+/* people.h - what has been decided about people: who may enter, speak and moderate; and carrying decisions out on live
+ * connections.
+ * Threads: people_may_* a worker's (with its reader); the others any. */
+#ifndef WXCHAT_PEOPLE_H
+#define WXCHAT_PEOPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "history.h"
+#include "uid.h"
+
+struct server;
+struct worker;
+
+bool people_is_banned(struct worker *w, const struct uid *uid, const char *address, int64_t now_ms);
+bool people_is_muted(struct worker *w, const char *room, const struct uid *uid, int64_t now_ms);
+bool people_is_moderator(struct worker *w, const char *room, const struct uid *uid);
+
+/* Public rooms: everybody.  "@dm:<uid>:<uid>": these two.  Other names that begin with "@": who is enrolled. */
+bool people_may_enter(struct worker *w, const char *room, const struct uid *uid);
+
+/* Closes every connection of the user (or, with address, from there); CLOSE_BANNED sends the error object first. */
+void people_disconnect(struct server *s, const struct uid *uid, const char *address, enum close_code code);
+
+/* Takes the user's connections out of the room; they are told "kicked". */
+void people_kick(struct server *s, const char *room, const struct uid *uid);
+
+#endif

@@ -1,0 +1,59 @@
+/* request.h - what a client wants, whichever dialect it said it in.
+ * Threads: the connection's worker. */
+#ifndef WXCHAT_REQUEST_H
+#define WXCHAT_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "history.h"
+#include "json.h"
+#include "mailbox.h"
+#include "post.h"
+#include "store.h"
+
+struct conn;
+
+enum request_kind {
+	REQUEST_MESSAGE, REQUEST_JOIN, REQUEST_LEAVE, REQUEST_HISTORY, REQUEST_MEMBERS, REQUEST_RECALL, REQUEST_TYPING,
+	REQUEST_READ, REQUEST_PING, REQUEST_CONSENT, REQUEST_MUTE, REQUEST_UNMUTE, REQUEST_KICK
+};
+
+/* A request on its way to the room's home and, as an answer, back.  Sent as mail; the home owns it. */
+struct ask {
+	struct mail mail;
+	enum request_kind kind;
+	struct conn_ref from;		/* worker NO_WORKER: from the operator */
+	uint32_t tag;			/* the dialect's own; comes back with the answer */
+	char room[ROOM_NAME_MAX + 1];
+	char cid[CID_MAX + 1];
+	char epoch[EPOCH_LEN + 1];
+	struct uid uid;			/* who asks */
+	struct uid whom;		/* MUTE, KICK: whom it is about */
+	bool has_since, is_operator, is_checked;
+	uint64_t number;		/* since, before, or a message's id */
+	uint32_t limit;			/* HISTORY: messages; MUTE: seconds, 0 for ever */
+	char *text;			/* MESSAGE: fields up to and with avatarUrl, then a comma; owned */
+	size_t text_len;
+	char *words;			/* MESSAGE: its `content` when that is text, for the content check; owned or NULL */
+	/* When set, called once in the home's thread instead of answering a connection: the operator's requests. */
+	void (*done)(struct ask *ask, const char *json, size_t len);
+	void *context;
+};
+
+struct ask *ask_new(enum request_kind kind);
+void ask_free(struct ask *ask);
+
+/* Carries out what the object says: a message when it has no `op`.  Takes a reference of its own where it needs one. */
+void request_take(struct conn *c, struct json_object *object, uint32_t tag);
+
+/* A message of text alone, as the tunnel's speak says it. */
+void request_text(struct conn *c, const char *word, size_t len, uint32_t tag);
+
+/* Binary data for the connection's first room. */
+void request_binary(struct conn *c, const char *data, size_t len);
+
+/* Joins the room of the URL, with its since and epoch (NULL when not given). */
+void request_join(struct conn *c, const char *room, const char *since, const char *epoch);
+
+#endif
