@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* lmdb.h's macros for its own former names. */
+#undef mdb_open
+#undef mdb_close
+
 struct mdb;
 
 enum mdb_mode {
@@ -38,11 +42,12 @@ MDB_dbi mdb_table(const struct mdb *m, unsigned i);
 MDB_dbi mdb_meta(const struct mdb *m);
 MDB_env *mdb_handle(const struct mdb *m);
 
-/* A read transaction: begin to end without waiting for anybody, in one thread.  Pointers read in it die with it. */
+/* A read transaction: begin to end without waiting for anybody, in one thread, which meanwhile neither begins
+ * another one here nor writes.  Pointers read in it die with it. */
 int mdb_read_begin(struct mdb *m, MDB_txn **txn);
 void mdb_read_end(struct mdb *m, MDB_txn *txn);
 
-/* A reader kept by one thread and renewed for each use: 24 ns instead of 100. */
+/* A reader kept by one thread and renewed for each use, a third of the cost.  The same rules. */
 struct mdb_reader;
 int mdb_reader_new(struct mdb *m, struct mdb_reader **out);
 int mdb_reader_begin(struct mdb_reader *r, MDB_txn **txn);
@@ -52,7 +57,9 @@ void mdb_reader_free(struct mdb_reader *r);
 /* Runs fn in a write transaction and commits.  What several threads ask for at the same moment is committed
  * together (one of them carries out the others' calls, so fn may run in another thread); the call returns when
  * it is on disk.  fn returns 0, or a negative errno without having changed anything: then its caller alone gets
- * the error.  When the map is full it grows, and the whole group is run again: fn must bear that.  May wait for the disk. */
+ * the error.  LMDB's own failures in the middle of changes (mdb_errno's -ENOSPC, -EIO, -ENOMEM) it just returns:
+ * the transaction is thrown away, the map grows if it was full, and all calls of the group run again, so fn must
+ * bear to be run twice.  May wait for the disk.  -EROFS for readers. */
 int mdb_write(struct mdb *m, int (*fn)(MDB_txn *txn, void *arg), void *arg);
 
 /* The number of the last committed transaction, by whichever process. */

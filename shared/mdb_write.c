@@ -1,0 +1,199 @@
+/* mdb_write.c - committing together what several threads write at the same moment.  One commit with its
+ * flush to disk costs the same for one call as for a hundred. */
+#include "mdb.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "mdb_internal.h"
+
+enum {
+	JOBS_MAX = 256,		/* calls in one transaction */
+	GROWTHS_MAX = 16,	/* doublings for one transaction */
+	CLEAR_EVERY = 64	/* commits between looks for dead readers */
+};
+
+/* One call of mdb_write, on its caller's stack. */
+struct mdb_job {
+	int (*fn)(MDB_txn *txn, void *arg);
+	void *arg;
+	int result;
+	bool is_out;		/* failed in a way that spoils a transaction: not run again */
+	bool is_done, leads;
+	pthread_cond_t wake;
+	struct mdb_job *next;
+};
+
+/* After a failed write of its last page LMDB refuses all that follows; a fresh start reads what the disk holds. */
+static int mdb_reopen(struct mdb *m)
+{
+	struct mdb_reader *reader;
+	int r;
+
+	mdb_halt(m);
+	for (reader = m->readers; reader; reader = reader->next) {
+		if (reader->txn)
+			mdb_txn_abort(reader->txn);
+		reader->txn = NULL;
+	}
+	if (m->env)
+		mdb_env_close(m->env);
+	m->env = NULL;
+	r = mdb_open_env(m, NULL);
+	for (reader = m->readers; reader && r == 0; reader = reader->next) {
+		if (mdb_txn_begin(m->env, NULL, MDB_RDONLY, &reader->txn) == 0)
+			mdb_txn_reset(reader->txn);
+		else
+			reader->txn = NULL;
+	}
+	mdb_resume(m);
+	log_warn("store-reopened", "dir=%s result=%d", m->dir, r);
+	return r;
+}
+
+/* With `busy` held for reading on success. */
+static int mdb_begin_write(struct mdb *m, MDB_txn **txn)
+{
+	bool was_reopened = false;
+	int rc, r;
+
+	for (;;) {
+		pthread_rwlock_rdlock(&m->busy);
+		rc = m->env ? mdb_txn_begin(m->env, NULL, 0, txn) : MDB_PANIC;
+		if (rc == 0)
+			return 0;
+		pthread_rwlock_unlock(&m->busy);
+		if (rc == MDB_MAP_RESIZED) {
+			r = mdb_adopt(m);
+		} else if (rc == MDB_PANIC && !was_reopened) {
+			was_reopened = true;
+			r = mdb_reopen(m);
+		} else {
+			r = mdb_errno(rc);
+		}
+		if (r < 0)
+			return r;
+	}
+}
+
+static int mdb_grow(struct mdb *m)
+{
+	int r;
+
+	mdb_halt(m);
+	r = m->env ? mdb_remap(m, m->map_size * 2) : -EIO;
+	mdb_resume(m);
+	if (r < 0)
+		log_error("store-full", "dir=%s map_bytes=%llu", m->dir, (unsigned long long)m->map_size);
+	else
+		log_info("store-grown", "dir=%s map_bytes=%llu", m->dir, (unsigned long long)m->map_size);
+	return r;
+}
+
+/* Runs all that can still succeed.  Returns the one that spoiled the transaction, or NULL. */
+static struct mdb_job *mdb_run(struct mdb_job *jobs, MDB_txn *txn)
+{
+	struct mdb_job *job;
+
+	for (job = jobs; job; job = job->next) {
+		if (job->is_out)
+			continue;
+		job->result = job->fn(txn, job->arg);
+		if (job->result == -ENOSPC || job->result == -EIO || job->result == -ENOMEM)
+			return job;
+	}
+	return NULL;
+}
+
+static void mdb_fail(struct mdb_job *jobs, int result)
+{
+	for (; jobs; jobs = jobs->next)
+		if (!jobs->is_out && jobs->result >= 0)
+			jobs->result = result;
+}
+
+static void mdb_commit(struct mdb *m, struct mdb_job *jobs)
+{
+	struct mdb_job *job;
+	int dead, growths = 0, rc, r;
+	MDB_txn *txn;
+
+	for (;;) {
+		if ((r = mdb_begin_write(m, &txn)) < 0) {
+			for (job = jobs; job; job = job->next)
+				if (!job->is_out)
+					job->result = r;
+			return;
+		}
+		job = mdb_run(jobs, txn);
+		if (job)
+			mdb_txn_abort(txn);
+		rc = job ? 0 : mdb_txn_commit(txn);
+		if (rc == 0 && !job && ++m->commits % CLEAR_EVERY == 0)
+			mdb_reader_check(m->env, &dead);
+		pthread_rwlock_unlock(&m->busy);
+
+		if ((job && job->result == -ENOSPC) || rc == MDB_MAP_FULL) {
+			if (growths++ < GROWTHS_MAX && mdb_grow(m) == 0)
+				continue;
+			if (!job)
+				mdb_fail(jobs, -ENOSPC);
+		} else if (rc != 0) {
+			log_error("store-commit-failed", "dir=%s error=\"%s\"", m->dir, mdb_strerror(rc));
+			mdb_fail(jobs, mdb_errno(rc));
+			if (mdb_begin_write(m, &txn) == 0) {	/* readers need it working, too */
+				mdb_txn_abort(txn);
+				pthread_rwlock_unlock(&m->busy);
+			}
+		}
+		if (!job)
+			return;
+		job->is_out = true;	/* the others again, without it */
+	}
+}
+
+int mdb_write(struct mdb *m, int (*fn)(MDB_txn *txn, void *arg), void *arg)
+{
+	struct mdb_job job = { .fn = fn, .arg = arg }, *jobs, *other, *next;
+	unsigned count;
+
+	if (m->mode == MDB_MODE_READER)
+		return -EROFS;
+	pthread_cond_init(&job.wake, NULL);
+	pthread_mutex_lock(&m->queue_lock);
+	*m->last = &job;
+	m->last = &job.next;
+	while (m->has_leader && !job.is_done && !job.leads)
+		pthread_cond_wait(&job.wake, &m->queue_lock);
+	if (!job.is_done) {
+		/* Leading: this call stands first in the queue, and goes with those behind it. */
+		m->has_leader = true;
+		jobs = m->first;
+		for (other = jobs, count = 1; other->next && count < JOBS_MAX; count++)
+			other = other->next;
+		m->first = other->next;
+		if (!m->first)
+			m->last = &m->first;
+		other->next = NULL;
+		pthread_mutex_unlock(&m->queue_lock);
+
+		mdb_commit(m, jobs);
+
+		pthread_mutex_lock(&m->queue_lock);
+		for (other = jobs; other; other = next) {
+			next = other->next;	/* a finished call takes its job with it */
+			other->is_done = true;
+			if (other != &job)
+				pthread_cond_signal(&other->wake);
+		}
+		m->has_leader = m->first != NULL;
+		if (m->first) {
+			m->first->leads = true;
+			pthread_cond_signal(&m->first->wake);
+		}
+	}
+	pthread_mutex_unlock(&m->queue_lock);
+	pthread_cond_destroy(&job.wake);
+	return job.result;
+}
