@@ -43,11 +43,15 @@ static const struct route routes[] = {
 	SERVER("/wxa/checksession", GET, api_check_session),
 	SERVER("/wxa/resetusersessionkey", GET, api_reset_session_key),
 	SERVER("/wxa/business/getuserphonenumber", POST, api_phone_number),
+	SERVER("/wxa/msg_sec_check", POST, api_text_check),
+	SERVER("/wxa/media_check_async", POST, api_media_check),
+	SERVER("/cgi-bin/message/subscribe/send", POST, api_subscribe_send),
 
 	PHONE("/sandbox/login", POST, phone_login, "login"),
 	PHONE("/sandbox/checksession", POST, phone_check_session, "checkSession"),
 	PHONE("/sandbox/userinfo", POST, phone_user_info, "getUserInfo"),
 	PHONE("/sandbox/phone", POST, phone_number, "getPhoneNumber"),
+	PHONE("/sandbox/subscribe", POST, phone_subscribe, "requestSubscribeMessage"),
 	PHONE("/sandbox/avatar", GET, phone_avatar, "avatar"),
 	CONTROL("/sandbox/user", GET | PUT, phone_user),
 
@@ -56,6 +60,8 @@ static const struct route routes[] = {
 	CONTROL("/sandbox/fault", GET, control_fault_list),
 	CONTROL("/sandbox/log", GET, control_log),
 	CONTROL("/sandbox/sent", GET, control_sent),
+	CONTROL("/sandbox/push", POST, control_push),
+	CONTROL("/sandbox/push", PUT, control_push_set),
 	CONTROL("/sandbox/clock", POST, control_clock),
 };
 
