@@ -204,7 +204,7 @@ test('stable tokens are the same until renewed; plain ones change with each call
     { grant_type: 'client_credential', appid, secret, ...more });
   const plain = () => call('GET', '/cgi-bin/token?' + new URLSearchParams({
     grant_type: 'client_credential', appid, secret }));
-  const check = async t => (await call('POST', `/wxa/msg_sec_check?access_token=${t}`,
+  const check = async text => (await call('POST', `/wxa/msg_sec_check?access_token=${text}`,
     { content: 'x' })).errcode;
   const pass = s => call('POST', '/sandbox/clock', { advance: s });
 
@@ -273,7 +273,7 @@ async function developer(t, reply = () => 'success') {
   };
 }
 
-const picture = text => text.method === 'GET' ? 'a picture that is risky!' : 'success';
+const picture = r => r.method === 'GET' ? 'a picture that is risky!' : 'success';
 const parameters = r => Object.fromEntries(r.url.searchParams);
 
 test('a media check downloads, and pushes its verdict in plain mode', async t => {
@@ -282,9 +282,10 @@ test('a media check downloads, and pushes its verdict in plain mode', async t =>
   await call('PUT', '/sandbox/push', { url: `${dev.url}/message`, token: 'AAAAA' });
   await call('POST', '/sandbox/login', { user: 'u' });
   const { openid } = await call('GET', '/sandbox/user?user=u');
-  const t = (await call('POST', '/cgi-bin/stable_token',
-    { grant_type: 'client_credential', appid, secret })).access_token;
-  const { errcode, trace_id } = await call('POST', `/wxa/media_check_async?access_token=${t}`,
+  const { access_token } = await call('POST', '/cgi-bin/stable_token',
+    { grant_type: 'client_credential', appid, secret });
+  const where = `/wxa/media_check_async?access_token=${access_token}`;
+  const { errcode, trace_id } = await call('POST', where,
     { media_url: `${dev.url}/p.png`, media_type: 2, version: 2, scene: 1, openid });
   assert.equal(errcode, 0);
   assert.equal((await dev.next()).url.pathname, '/p.png');
@@ -469,7 +470,8 @@ async function raw(url) {
   const { hostname, port } = new URL(url);
   const socket = net.connect(port, hostname);
   const body = '{"user":"raw"}';
-  socket.write(`POST /sandbox/login HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  socket.write('POST /sandbox/login HTTP/1.1\r\nHost: x\r\n' +
+    `Content-Length: ${body.length}\r\n\r\n${body}`);
   const parts = [];
   let error = null;
   socket.on('data', part => parts.push(part)).on('error', e => { error = e.code; });
