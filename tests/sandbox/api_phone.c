@@ -215,7 +215,8 @@ void phone_avatar(struct sandbox *sb, struct exchange *ex)
 			 "fill=\"hsl(%u 55%% 55%%)\"/><circle cx=\"66\" cy=\"66\" r=\"46\" "
 			 "fill=\"hsl(%u 60%% 88%%)\"/><text x=\"66\" y=\"68\" font-size=\"52\" "
 			 "font-family=\"sans-serif\" text-anchor=\"middle\" "
-			 "dominant-baseline=\"central\" fill=\"hsl(%u 45%% 32%%)\">%.*s</text></svg>",
+			 "dominant-baseline=\"central\" fill=\"hsl(%u 45%% 32%%)\">%.*s</text>"
+			 "</svg>",
 			 hue, hue, hue, first_character(letter), letter);
 	free(letter);
 	exchange_document(ex, "image/svg+xml; charset=utf-8", svg);
@@ -251,7 +252,8 @@ static void answer_person(struct exchange *ex, const struct person *who)
 void phone_user(struct sandbox *sb, struct exchange *ex)
 {
 	const char *name = exchange_query(ex, "user");
-	const char *open_id = exchange_text(ex, "openid"), *union_id = exchange_text(ex, "unionid");
+	const char *open_id = exchange_text(ex, "openid");
+	const char *union_id = exchange_text(ex, "unionid");
 	struct person *who = name ? people_meet(sb->people, name) : whose(sb, ex);
 
 	if (!who) {

@@ -135,7 +135,8 @@ static const char *read_plan(struct json_object *spec, struct plan *p)
 		return "errcode: an integer";
 	if (!read_number(spec, "status", 200, 599, &status))
 		return "status: 200 to 599";
-	if (!read_text(spec, f->kind == FAULT_STATUS ? "body" : "errmsg", f->text, sizeof(f->text)))
+	if (!read_text(spec, f->kind == FAULT_STATUS ? "body" : "errmsg", f->text,
+		       sizeof(f->text)))
 		return "errmsg, body: a string of less than 256 bytes";
 	f->errcode = (int)errcode;
 	f->status = (int)status;

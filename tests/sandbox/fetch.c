@@ -118,12 +118,14 @@ struct fetch *fetch_start(struct event_base *base, const char *url, const char *
 			  const char *body, int timeout_ms, fetch_done *done, void *arg)
 {
 	struct evhttp_uri *uri = evhttp_uri_parse(url);
-	struct timeval limit = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
+	struct timeval limit = { .tv_sec = timeout_ms / 1000,
+				 .tv_usec = timeout_ms % 1000 * 1000 };
 	const char *path = evhttp_uri_get_path(uri), *query = evhttp_uri_get_query(uri);
 	int port = evhttp_uri_get_port(uri) > 0 ? evhttp_uri_get_port(uri) : 80;
 	struct fetch *f = mem_new(sizeof(*f));
 
-	f->target = mem_format("%s%s%s", *path ? path : "/", query ? "?" : "", query ? query : "");
+	f->target = mem_format("%s%s%s", *path ? path : "/", query ? "?" : "",
+			       query ? query : "");
 	f->host = mem_format("%s:%d", evhttp_uri_get_host(uri), port);
 	f->type = type ? mem_copy(type) : NULL;
 	f->body = body ? mem_copy(body) : NULL;

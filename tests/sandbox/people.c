@@ -116,7 +116,8 @@ bool person_key_lives(const struct person *who, int64_t now_ms)
 
 void person_login(struct person *who, bool fresh, int64_t now_ms)
 {
-	if (fresh || !person_key_lives(who, now_ms) || now_ms - who->key_made_ms >= KEY_FRESH_MS) {
+	if (fresh || !person_key_lives(who, now_ms) ||
+	    now_ms - who->key_made_ms >= KEY_FRESH_MS) {
 		person_reset_key(who);
 		who->key_made_ms = now_ms;
 	}

@@ -118,7 +118,8 @@ const char *push_configure(struct push *push, struct json_object *spec)
 		return "url: http to 127.0.0.1 or localhost";
 	if (!token)
 		return "token: a string";
-	if (!mode || (strcmp(mode, "plain") && strcmp(mode, "compatible") && strcmp(mode, "safe")))
+	if (!mode || (strcmp(mode, "plain") != 0 && strcmp(mode, "compatible") != 0 &&
+		      strcmp(mode, "safe") != 0))
 		return "mode: plain, compatible, safe";
 	if (!format || (strcmp(format, "json") != 0 && strcmp(format, "xml") != 0))
 		return "format: json, xml";

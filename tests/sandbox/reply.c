@@ -100,9 +100,15 @@ static void send_ctlchars(struct reply *r)
 static void send_wrongtype(struct reply *r)
 {
 	struct json_object *right = json_tokener_parse(r->body);
-	struct json_object *wrong = json_object_new_object();
+	struct json_object *wrong;
 	const char *text;
 
+	if (!json_object_is_type(right, json_type_object)) {	/* an avatar */
+		send_bytes(r->req, r->status, r->type, r->body, r->len);
+		json_object_put(right);
+		return;
+	}
+	wrong = json_object_new_object();
 	json_object_object_foreach(right, name, value) {
 		bool is_text = json_object_is_type(value, json_type_string);
 

@@ -20,7 +20,7 @@ enum {
 	SANDBOX_MAX_CONSENTS = 64,	/* templates a person; past it wx.* fails */
 	SANDBOX_MAX_LOG = 1000,		/* requests kept for GET /sandbox/log */
 	SANDBOX_MAX_SENT = 1000,	/* of each kind, for GET /sandbox/sent */
-	SANDBOX_MAX_BODY = 1 << 20,	/* bytes of a request; past it 413 */
+	SANDBOX_MAX_BODY = 1 << 16,	/* bytes of a request; past it 413 */
 	SANDBOX_MAX_JOBS = 1000		/* pushes and downloads under way; past it dropped */
 };
 
@@ -28,7 +28,7 @@ struct sandbox {
 	struct event_base *base;
 	const char *app_id;
 	const char *app_secret;
-	const char *public_url;		/* where phones reach /sandbox; NULL: by their Host header */
+	const char *public_url;		/* where phones reach /sandbox; NULL: their Host */
 	int64_t clock_shift_ms;		/* how far POST /sandbox/clock has moved the clock */
 	struct people *people;
 	struct codes *codes;

@@ -76,7 +76,8 @@ char *seal_base64(const void *p, size_t len)
 	return out;
 }
 
-void seal_signature(const char *raw_data, const char *session_key, char out[static SEAL_SHA1_HEX])
+void seal_signature(const char *raw_data, const char *session_key,
+		    char out[static SEAL_SHA1_HEX])
 {
 	const char *parts[] = { raw_data, session_key };
 

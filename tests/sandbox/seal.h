@@ -23,7 +23,8 @@ void seal_random_key(char out[static SEAL_KEY_B64]);
 char *seal_base64(const void *p, size_t len);
 
 /* userInfo's signature: lower-case hex of SHA-1(raw_data, session_key's text). */
-void seal_signature(const char *raw_data, const char *session_key, char out[static SEAL_SHA1_HEX]);
+void seal_signature(const char *raw_data, const char *session_key,
+		    char out[static SEAL_SHA1_HEX]);
 
 /* The signature of the session-key APIs: hex HMAC-SHA-256 of "" keyed by the key's text. */
 void seal_login_state(const char *session_key, char out[static SEAL_SHA256_HEX]);
