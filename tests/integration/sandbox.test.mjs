@@ -513,7 +513,6 @@ test('ctlchars: control characters, raw, in a string', faulty('ctlchars', {},
   async ask => {
     const text = await (await ask()).text();
     assert.throws(() => JSON.parse(text), SyntaxError);
-    // eslint-disable-next-line no-control-regex
     assert.equal(JSON.parse(text.replace(/[\x00-\x1f]/g, '')).errMsg, 'login:ok');
   }));
 
