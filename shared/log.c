@@ -2,9 +2,12 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,11 +15,29 @@ enum { LOG_LINE_SIZE = 2048 };
 
 static const char *log_place = "wxchat";
 static enum log_level log_least = LOG_INFO_LEVEL;
+static char log_path[PATH_MAX];		/* "" when stderr is no regular file */
 
 void log_init(const char *place, enum log_level least)
 {
+	struct stat st;
+	ssize_t n;
+
 	log_place = place;
 	log_least = least;
+	if (fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	n = readlink("/proc/self/fd/2", log_path, sizeof(log_path) - 1);
+	log_path[n > 0 ? n : 0] = '\0';
+}
+
+void log_reopen(void)
+{
+	int fd = *log_path ? open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
+
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
 }
 
 void log_event(enum log_level level, const char *event, const char *fields, ...)

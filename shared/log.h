@@ -13,6 +13,10 @@ enum log_level { LOG_DEBUG_LEVEL, LOG_INFO_LEVEL, LOG_WARN_LEVEL, LOG_ERROR_LEVE
 /* Before threads start.  place names the program ("login", "push", "ctl"). */
 void log_init(const char *place, enum log_level least);
 
+/* Opens the file again that stderr went to at log_init, by its name, so that a log that was moved away is begun
+ * anew.  Does nothing when stderr is no regular file. */
+void log_reopen(void);
+
 /* fields is a printf format that yields "key=value key=value"; text that a peer chose goes
  * through log_text first.  event is one lower-case word or words joined by dashes. */
 void log_event(enum log_level level, const char *event, const char *fields, ...)
