@@ -1,5 +1,6 @@
 /* admin.h - the operator's listener: metrics, API and console page, on a thread of its own, so that a slow operator
  * delays no chat.
+ * Token:    the file is read again whenever it has changed; without one the API refuses everybody.
  * Threads:  admin_start and admin_stop the one that starts and stops the server. */
 #ifndef WXCHAT_ADMIN_H
 #define WXCHAT_ADMIN_H
@@ -13,8 +14,5 @@ int admin_start(struct server *s, struct admin **out, char why[static 200]);
 
 /* Before the workers end, because requests that are under way wait for their answers. */
 void admin_stop(struct admin *a);
-
-/* The token file is read again (SIGHUP).  Any thread. */
-void admin_reload(struct admin *a);
 
 #endif

@@ -1,0 +1,264 @@
+/* webhook.c - the words that are exchanged with the owner's backend.  No threads, no queue: those are in
+ * webhook_report.c. */
+#include "webhook.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "crypto.h"
+#include "encode.h"
+#include "json.h"
+#include "jsontext.h"
+#include "utf8.h"
+
+enum { FIELDS_MAX = 128 };
+
+const char *webhook_event_name(enum hook_event kind)
+{
+	static const char *const names[HOOK_EVENTS] = {
+		[HOOK_OCCUPIED] = "occupied", [HOOK_VACATED] = "vacated", [HOOK_JOIN] = "join",
+		[HOOK_LEAVE] = "leave", [HOOK_MESSAGE] = "message",
+	};
+
+	return names[kind];
+}
+
+int webhook_sign(const char *secret, int64_t time_s, const char *body, size_t len,
+		 char out[static WEBHOOK_SIGNATURE_SIZE])
+{
+	char time[24];
+	struct span parts[] = { { time, 0 }, { ".", 1 }, { body, len } };
+	uint8_t mac[SHA256_LEN];
+	int r;
+
+	parts[0].len = (size_t)snprintf(time, sizeof(time), "%" PRId64, time_s);
+	if ((r = crypto_hmac_sha256(secret, strlen(secret), parts, 3, mac)) < 0)
+		return r;
+	memcpy(out, "sha256=", 7);
+	hex_encode(mac, sizeof(mac), out + 7);
+	return 0;
+}
+
+/* The text of a message is `"a":1,"b":2,`: an object without its braces, ending in a comma. */
+static int fields_add(struct buf *out, const char *text, size_t len)
+{
+	int r;
+
+	if (len > 0 && text[len - 1] == ',')
+		len--;
+	if ((r = buf_add(out, "{", 1)) < 0 || (r = buf_add(out, text, len)) < 0)
+		return r;
+	return buf_add(out, "}", 1);
+}
+
+int webhook_event(struct buf *out, enum hook_event kind, const char *room, const struct uid *uid, uint64_t id,
+		  int64_t time_ms, const char *text, size_t len)
+{
+	char name[UID_LEN + 1];
+	size_t start = out->len;
+	int r;
+
+	if ((r = buf_addf(out, "{\"event\":\"%s\",\"room\":", webhook_event_name(kind))) < 0 ||
+	    (r = json_quote(out, room, strlen(room))) < 0 ||
+	    (r = buf_addf(out, ",\"time\":%" PRId64, time_ms)) < 0)
+		goto fail;
+	if (uid != NULL) {
+		uid_text(uid, name);
+		if ((r = buf_addf(out, ",\"uid\":\"%s\"", name)) < 0)
+			goto fail;
+	}
+	if (kind == HOOK_MESSAGE) {
+		if ((r = buf_addf(out, ",\"id\":%" PRIu64 ",\"message\":", id)) < 0 ||
+		    (r = fields_add(out, text, len)) < 0)
+			goto fail;
+	}
+	if ((r = buf_add(out, "}", 1)) == 0)
+		return 0;
+fail:
+	buf_cut(out, start);
+	return r;
+}
+
+int webhook_question(struct buf *out, const struct ask *ask)
+{
+	char name[UID_LEN + 1];
+	int r;
+
+	uid_text(&ask->uid, name);
+	if ((r = buf_adds(out, "{\"type\":\"message\",\"room\":")) < 0 ||
+	    (r = json_quote(out, ask->room, strlen(ask->room))) < 0 ||
+	    (r = buf_addf(out, ",\"uid\":\"%s\",\"message\":", name)) < 0 ||
+	    (r = fields_add(out, ask->text, ask->text_len)) < 0)
+		return r;
+	return buf_add(out, "}", 1);
+}
+
+int webhook_verdict(const char *body, size_t len, char why[static WEBHOOK_WHY_SIZE])
+{
+	struct json_object *o, *allow;
+	const char *text;
+	size_t n = 0;
+	int verdict = WEBHOOK_ALLOW;
+
+	why[0] = '\0';
+	if (len == 0)
+		return WEBHOOK_ALLOW;
+	if ((o = json_parse(body, len)) == NULL)
+		return -EPROTO;
+	if (json_object_object_get_ex(o, "allow", &allow) && !json_truthy(o, "allow")) {
+		verdict = WEBHOOK_REFUSE;
+		if ((text = json_text(o, "message", &n)) != NULL) {
+			while (n >= WEBHOOK_WHY_SIZE || !utf8_valid(text, n))
+				n = n >= WEBHOOK_WHY_SIZE ? WEBHOOK_WHY_SIZE - 1 : n - 1;
+			memcpy(why, text, n);
+			why[n] = '\0';
+		}
+	} else if (json_object_object_get_ex(o, "replace", NULL)) {
+		verdict = json_member(o, "replace") != NULL ? WEBHOOK_REPLACE : -EPROTO;
+	}
+	json_object_put(o);
+	return verdict;
+}
+
+static bool name_is(const struct jsontext_member *m, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (m->name_len == strlen(*names) && memcmp(m->name, *names, m->name_len) == 0)
+			return true;
+	return false;
+}
+
+static int member_add(struct buf *out, const struct jsontext_member *m)
+{
+	int r;
+
+	if ((r = buf_add(out, "\"", 1)) < 0 || (r = buf_add(out, m->name, m->name_len)) < 0 ||
+	    (r = buf_add(out, "\":", 2)) < 0 || (r = buf_add(out, m->value, m->value_len)) < 0)
+		return r;
+	return buf_add(out, ",", 1);
+}
+
+/* Appends those members of the object whose names are (or are not) among names. */
+static int members_copy(struct buf *out, const char *object, size_t len, const char *const *names, bool among)
+{
+	struct jsontext_member members[FIELDS_MAX];
+	int count = jsontext_object(object, len, members, FIELDS_MAX);
+	int r;
+
+	if (count < 0 || count > FIELDS_MAX)
+		return -EPROTO;
+	for (int i = 0; i < count; i++) {
+		/* An escaped name could be one of ours in disguise. */
+		if (members[i].has_escape || name_is(&members[i], names) != among)
+			continue;
+		if ((r = member_add(out, &members[i])) < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What the server says of a message; a rewritten one keeps it. */
+static const char *const server_fields[] = { "cid", "room", "uid", "nickName", "avatarUrl", NULL };
+static const char *const reserved_fields[] = {
+	"type", "id", "room", "number", "time", "uid", "nickName", "avatarUrl", "op", "cid", "error", "recalled", NULL
+};
+
+static char *copy_words(const char *object, size_t len, int *error)
+{
+	struct json_object *o = json_parse(object, len);
+	const char *content;
+	char *words = NULL;
+	size_t n;
+
+	*error = o == NULL ? -EPROTO : 0;
+	if (o != NULL && (content = json_text(o, "content", &n)) != NULL && (words = strdup(content)) == NULL)
+		*error = -ENOMEM;
+	json_object_put(o);
+	return words;
+}
+
+int webhook_rewrite(struct ask *ask, const char *body, size_t len, size_t max)
+{
+	struct json_object *answer = json_parse(body, len), *replace;
+	struct buf object = BUF_INIT, text = { .max = max }, old = BUF_INIT;
+	char *words = NULL;
+	int r = -EPROTO;
+
+	if (answer == NULL || (replace = json_member(answer, "replace")) == NULL)
+		goto out;
+	if ((r = json_add(&object, replace)) < 0 || (r = fields_add(&old, ask->text, ask->text_len)) < 0)
+		goto out;
+	if ((r = members_copy(&text, object.data, object.len, reserved_fields, false)) < 0 ||
+	    (r = members_copy(&text, old.data, old.len, server_fields, true)) < 0)
+		goto out;
+	words = copy_words(object.data, object.len, &r);
+	if (r < 0)
+		goto out;
+	free(ask->text);
+	free(ask->words);
+	ask->text = text.data;
+	ask->text_len = text.len;
+	ask->words = words;
+	text = (struct buf)BUF_INIT;
+out:
+	json_object_put(answer);
+	buf_free(&object);
+	buf_free(&old);
+	buf_free(&text);
+	return r;
+}
+
+enum error webhook_ask(struct http *http, const struct config *config, struct ask *ask,
+		       char why[static WEBHOOK_WHY_SIZE], bool *failed)
+{
+	struct http_answer answer = { .body = BUF_INIT };
+	struct buf question = BUF_INIT;
+	enum error e = ERR_NONE;
+	int r;
+
+	*failed = true;
+	if (webhook_question(&question, ask) < 0)
+		goto out;
+	r = webhook_send(http, config, (unsigned)config->webhook.timeout_ms, question.data, question.len, &answer);
+	if (r < 0)
+		goto out;
+	r = webhook_verdict(buf_str(&answer.body), answer.body.len, why);
+	if (r == WEBHOOK_REPLACE &&
+	    webhook_rewrite(ask, answer.body.data, answer.body.len, (size_t)config->push.max_message_kb << 10) < 0)
+		r = -EPROTO;
+	if (r < 0)
+		goto out;
+	*failed = false;
+	if (r == WEBHOOK_REFUSE)
+		e = ERR_FORBIDDEN;
+out:
+	buf_free(&question);
+	buf_free(&answer.body);
+	return e;
+}
+
+int webhook_send(struct http *http, const struct config *config, unsigned timeout_ms, const char *body, size_t len,
+		 struct http_answer *answer)
+{
+	char signature[WEBHOOK_SIGNATURE_SIZE], signed_line[40 + sizeof(signature)], time_line[64];
+	const char *headers[] = { "Content-Type: application/json", time_line, signed_line, NULL };
+	int64_t now_s = clock_wall_ms() / 1000;
+	int r;
+
+	if ((r = webhook_sign(config->webhook.secret, now_s, body, len, signature)) < 0)
+		return r;
+	snprintf(signed_line, sizeof(signed_line), "X-Wxchat-Signature: %s", signature);
+	snprintf(time_line, sizeof(time_line), "X-Wxchat-Timestamp: %" PRId64, now_s);
+	r = http_perform(http, &(struct http_request){
+			.method = "POST", .url = config->webhook.url, .headers = headers,
+			.body = body, .body_len = len,
+			.timeout_ms = timeout_ms, .max_answer = 1 << 18, .allow_plain = true,
+		}, answer);
+	if (r == 0 && (answer->status < 200 || answer->status > 299))
+		r = -EPROTO;
+	return r;
+}
