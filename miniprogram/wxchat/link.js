@@ -271,7 +271,8 @@ class Link extends Emitter {
 				['answer', 'beat', 'retry'].forEach((name) => this.clearTimer(name));
 			},
 			network: (res) => {
-				if (res.isConnected && !this.hidden_at)
+				/* lost: a ping tells at once what the heartbeat would tell later */
+				if (!this.hidden_at && (res.isConnected || this.task))
 					this.hurry();
 			},
 		};

@@ -74,7 +74,7 @@ class Timeline {
 			localUrl: fields.localUrl || '',
 		});
 
-		item.label = this.labelAfter(this.last(), now_ms, now_ms);
+		item.label = this.labelAt(this.list.length, now_ms, now_ms);
 		this.list.push(item);
 		return this.from(this.list.length - 1);
 	}
@@ -210,7 +210,7 @@ class Timeline {
 			kind: 'line',
 			time: item.time,
 			label: item.label,
-			text: (item.mine ? '你' : this.nameOf(item.uid)) + ' 撤回了一条消息',
+			text: (item.mine ? '你' : '“' + this.nameOf(item.uid) + '”') + '撤回了一条消息',
 			topic: '',
 		};
 	}
@@ -244,7 +244,7 @@ class Timeline {
 		const later = this.list.findIndex((one) => one.id > item.id);
 		const at = later < 0 ? this.endOfStored() : later;
 
-		item.label = this.labelAfter(this.list[at - 1], item.time, now_ms);
+		item.label = this.labelAt(at, item.time, now_ms);
 		this.list.splice(at, 0, item);
 		if (hole === at)
 			return this.at(at);
@@ -258,20 +258,21 @@ class Timeline {
 		return at < 0 ? this.list.length : at;
 	}
 
-	labelAfter(before, time_ms, now_ms) {
-		if (before && before.time && time_ms - before.time < LABEL_MS)
+	/* The time to show above what is put at `index`: none soon after what stands before it. */
+	labelAt(index, time_ms, now_ms) {
+		let before = index - 1;
+
+		while (before >= 0 && !this.list[before].time)
+			before--;
+		if (before >= 0 && time_ms - this.list[before].time < LABEL_MS)
 			return '';
 		return timeText(time_ms, now_ms);
 	}
 
 	relabel(now_ms) {
-		let before = null;
-
-		this.list.forEach((item) => {
-			if (!item.time)
-				return;
-			item.label = this.labelAfter(before, item.time, now_ms);
-			before = item;
+		this.list.forEach((item, index) => {
+			if (item.time)
+				item.label = this.labelAt(index, item.time, now_ms);
 		});
 	}
 

@@ -213,10 +213,18 @@ Page({
 	},
 
 	onSystem(object) {
-		const name = object.user && object.user.nickName;
+		const name = (object.user && object.user.nickName) || '有人';
 
 		this.setNum(object.num);
 		this.setData(this.timeline.setUser(object.user));
+		if (object.event === 'recall')
+			this.setData(this.timeline.recall(object.id));
+		else if (object.user || object.users)
+			this.onOther(object, name);
+	},
+
+	/* Something about another member; the answers to our own requests name nobody. */
+	onOther(object, name) {
 		switch (object.event) {
 		case 'join':
 		case 'leave':
@@ -230,27 +238,24 @@ Page({
 			this.readers[object.user.uid] = object.id;
 			this.showReaders();
 			break;
-		case 'recall':
-			this.setData(this.timeline.recall(object.id));
-			break;
 		case 'muted':
-			this.setData(this.timeline.pushLine((name || '有人') + ' 被禁言'));
+			this.setData(this.timeline.pushLine('“' + name + '”被禁言'));
 			break;
 		case 'unmuted':
-			this.setData(this.timeline.pushLine((name || '有人') + ' 被解除禁言'));
+			this.setData(this.timeline.pushLine('“' + name + '”被解除禁言'));
 			break;
 		case 'kicked':
-			this.setData(this.timeline.pushLine((name || '有人') + ' 被移出聊天室'));
+			this.setData(this.timeline.pushLine('“' + name + '”被移出聊天室'));
 			break;
 		}
 	},
 
 	pushPresence(event, user) {
-		const verb = event === 'join' ? ' 进入了聊天室' : ' 离开了聊天室';
+		const verb = event === 'join' ? '”进入了聊天室' : '”离开了聊天室';
 
 		if (user.uid === this.uid)
 			return;	/* another device of the same user */
-		this.setData(this.timeline.pushLine((user.nickName || '有人') + verb, user.uid));
+		this.setData(this.timeline.pushLine('“' + (user.nickName || '有人') + verb, user.uid));
 		if (this.atBottom)
 			this.scrollTo(this.lastAnchor(), true);
 	},
@@ -522,6 +527,11 @@ Page({
 	},
 
 	/* ---- profile and consent ---- */
+
+	onAvatarTap(event) {
+		if (event.currentTarget.dataset.mine)
+			this.openProfile();
+	},
 
 	openProfile() {
 		const user = this.client.user() || {};

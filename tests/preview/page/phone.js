@@ -31,6 +31,13 @@ context.document = {
 	createDocumentFragment: () => document.createDocumentFragment(),
 };
 
+context.onEvent((target, type, detail, options) => {
+	const event = new glassEasel.Event(type, detail, options);
+
+	glassEasel.Event.dispatchEvent(target, event);
+	return event.getEventBubbleStatus();
+});
+
 const env = new MiniProgramEnv();
 const space = env.createCodeSpace('', true);
 const backend = env.associateBackend(context);
