@@ -21,10 +21,12 @@ function addQuery(url, fields) {
 
 const LETTERS = '0123456789abcdefghijklmnopqrstuvwxyz';
 
-/* A word that this user will not make twice within the ten minutes in which the server
- * compares them: the time and 50 random bits.  It need not be hard to guess. */
+let made = 0;
+
+/* A word that no phone of this user makes twice within the ten minutes in which the server
+ * compares them: the time, a count and 50 random bits.  It need not be hard to guess. */
 function uniqueWord() {
-	let word = Date.now().toString(36) + '-';
+	let word = Date.now().toString(36) + '-' + (++made).toString(36) + '-';
 
 	for (let i = 0; i < 10; i++)
 		word += LETTERS[Math.floor(Math.random() * LETTERS.length)];

@@ -1,6 +1,7 @@
 /* The chat room's page: shows a timeline, feeds it from a socket, sends what is typed. */
 const config = require('../../config');
 const { Timeline, userKey } = require('../../wxchat/timeline');
+const { uniqueWord } = require('../../wxchat/util');
 
 const HISTORY = 30;
 const TYPING_SEND_MS = 3000;
@@ -324,7 +325,7 @@ Page({
 	},
 
 	uploadImage(path, width, height) {
-		const cid = 'img-' + Date.now().toString(36) + '-' + Math.random().toString(36).slice(2, 10);
+		const cid = uniqueWord();
 		const fields = { gallery: true, localUrl: path, width, height };
 
 		this.showPending(cid, fields);
