@@ -75,7 +75,7 @@ struct conn {
 	uint8_t window_bits;	/* what the peer can inflate; 0 without compression */
 	bool wants_all : 1;	/* events=all */
 	bool is_dirty : 1, is_writing : 1, is_reading : 1;
-	bool closed_by_peer : 1, is_counted : 1;
+	bool closed_by_peer : 1, is_counted : 1, is_address_counted : 1;
 };
 
 /* Takes fd; peer is its address (IPv4 mapped, all zero for unix sockets).  NULL when memory is short: fd is closed. */
@@ -93,6 +93,10 @@ void conn_send_now(struct conn *c, struct chunk *chunk);
 
 /* Queues one message with that payload, compressed if that pays. */
 void conn_message(struct conn *c, enum frame_opcode opcode, const char *payload, size_t len);
+
+/* Queues bytes as they are: the handshake's answer.  conn_finish ends the connection once they are out. */
+void conn_send_raw(struct conn *c, struct chunk *chunk);
+void conn_finish(struct conn *c);
 
 /* Tells one post to this connection alone, in its dialect. */
 void conn_tell(struct conn *c, const struct post *p);

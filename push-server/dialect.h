@@ -35,6 +35,9 @@ struct dialect {
 	 * is_copy: the connection has p already as its own copy of a message. */
 	int (*answer)(struct worker *w, const struct post *p, uint32_t tag, bool is_copy, struct buf *out);
 
+	/* Appends the payload that tells a dead session: json is the error object.  Returns as encode. */
+	int (*dismiss)(const char *json, size_t len, struct buf *out);
+
 	/* Every ping_s, beside the protocol's own ping: an application heartbeat's payload; 0 for none. */
 	int (*heartbeat)(struct buf *out);
 };

@@ -46,6 +46,11 @@ void home_ask_from_any(struct server *server, struct ask *ask);
 /* The connection's place in the room is gone.  is_asked: the client wished it, so it is told at once. */
 void home_tell_leave(struct worker *from, const char *room, const struct uid *uid, bool is_asked);
 
+/* Takes the connection out of the room for good, and tells the home. */
+struct conn;
+struct room;
+void home_leave(struct conn *c, struct room *r);
+
 /* The history has done these, all of them for homes of this worker. */
 void home_stored(struct worker *w, struct history_batch *batch);
 

@@ -33,6 +33,7 @@ struct post {
 	bool has_uid;
 	struct uid uid;		/* MESSAGE: the sender.  EVENT: a user who is not told, being its subject */
 	struct conn_ref sender;	/* the connection that sent it */
+	uint32_t tag;		/* its dialect's number for the request */
 	uint64_t id;
 	struct relay *relay;
 	size_t len;

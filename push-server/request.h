@@ -6,13 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "history.h"
-#include "json.h"
 #include "mailbox.h"
 #include "post.h"
 #include "store.h"
 
 struct conn;
+struct worker;
 
 enum request_kind {
 	REQUEST_MESSAGE, REQUEST_JOIN, REQUEST_LEAVE, REQUEST_HISTORY, REQUEST_MEMBERS, REQUEST_RECALL, REQUEST_TYPING,
@@ -44,8 +45,33 @@ struct ask {
 struct ask *ask_new(enum request_kind kind);
 void ask_free(struct ask *ask);
 
-/* Carries out what the object says: a message when it has no `op`.  Takes a reference of its own where it needs one. */
-void request_take(struct conn *c, struct json_object *object, uint32_t tag);
+/* Carries out what the JSON text says: a message when it has no `op`. */
+void request_take(struct conn *c, const char *text, size_t len, uint32_t tag);
+
+/* Joins a room, as the operation does. */
+void request_room(struct conn *c, const char *room, uint32_t tag);
+
+/* Refuses to the connection alone; it stays. */
+void request_refuse(struct conn *c, enum error e, const char *message, const char *cid, uint32_t tag);
+
+/* A message has been told to this worker: if one of its connections sent it, that one may go on. */
+void request_told(struct worker *w, const struct post *p);
+
+/* What the home answers to one connection: texts in order, and the place in the room that they may open or end. */
+struct reply {
+	struct mail mail;
+	struct conn_ref to;
+	uint32_t tag;
+	enum request_kind kind;
+	enum error error;		/* ERR_NONE, or why it was refused */
+	bool is_message_end;		/* it ends the waiting of a message */
+	char room[ROOM_NAME_MAX + 1];
+	uint32_t count;
+	struct post *posts[];		/* the answer first; what is replayed behind it */
+};
+
+/* In the connection's worker. */
+void request_replied(struct mail *mail, void *worker);
 
 /* A message of text alone, as the tunnel's speak says it. */
 void request_text(struct conn *c, const char *word, size_t len, uint32_t tag);

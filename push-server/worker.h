@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "chunk.h"
+#include "frame.h"
 #include "history.h"
 #include "limits.h"
 #include "log.h"
@@ -56,7 +58,7 @@ struct worker {
 	struct deflater *deflater;	/* while in use */
 	uint32_t deflater_used_ms;
 	uint8_t *read_buf;		/* READ_BYTES */
-	struct buf scratch, inflated;
+	struct buf scratch, gathered, inflated, deflated;
 	struct log_limit log_limit;
 	struct metrics metrics;
 	int64_t tick_due_us;
@@ -83,8 +85,25 @@ void worker_send(struct worker *w, unsigned to, struct mail *mail);
 /* The connection of that name, or NULL when it has gone. */
 struct conn *worker_conn(struct worker *w, struct conn_ref ref);
 
+/* Whoever is at that slot, or NULL; slots go from 0 to slot_count. */
+struct conn *worker_slot(const struct worker *w, uint32_t slot);
+
 /* Milliseconds, coarse and cheap; compare by subtraction (they wrap). */
 uint32_t worker_now(void);
+
+/* Gives the connection its slot and generation; false when memory is short.  drop takes them back. */
+bool worker_add_conn(struct worker *w, struct conn *c);
+void worker_drop_conn(struct worker *w, struct conn *c);
+
+/* The worker's compressor; NULL when memory is short. */
+struct deflater *worker_deflater(struct worker *w);
+
+/* Appends one frame with this payload, compressed where the peer inflates (window_bits not 0) and it pays. */
+int worker_add_frame(struct worker *w, struct buf *out, enum frame_opcode opcode, const char *payload, size_t len,
+		     unsigned window_bits);
+/* The same as a chunk with one reference; NULL when memory is short. */
+struct chunk *worker_frame(struct worker *w, enum frame_opcode opcode, const char *payload, size_t len,
+			   unsigned window_bits);
 
 /* Which worker is the home of a room. */
 unsigned worker_home_of(const struct worker *w, const char *room);

@@ -1,0 +1,712 @@
+/* conn.c - one connection's life: reading, being told things, silence, and the end.  How it begins is in upgrade.c,
+ * what its messages mean in the dialects. */
+#include "conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "addresses.h"
+#include "clock.h"
+#include "deflate.h"
+#include "home.h"
+#include "input.h"
+#include "output.h"
+#include "relay.h"
+#include "room.h"
+#include "server.h"
+#include "tls.h"
+#include "upgrade.h"
+#include "utf8.h"
+#include "worker.h"
+
+static void conn_on_event(evutil_socket_t fd, short what, void *arg);
+
+static const struct config *conn_config(const struct conn *c)
+{
+	return c->worker->server->config;
+}
+
+struct conn_ref conn_name(const struct conn *c)
+{
+	return (struct conn_ref){ c->slot, c->generation, c->worker->index };
+}
+
+static int conn_fd(const struct conn *c)
+{
+	return event_get_fd(&c->ev);
+}
+
+void conn_address_text(const struct conn *c, char out[static 46])
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+	if (memcmp(c->address, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, c->address + 12, out, 46);
+	else
+		inet_ntop(AF_INET6, c->address, out, 46);
+}
+
+/* --- which events the loop watches --- */
+
+static void conn_watch(struct conn *c)
+{
+	bool blocked_by_tls = c->tls && tls_wants_write(c->tls);
+	bool reads = c->pauses == 0 && c->state != CONN_DEAD;
+	bool writes = (output_bytes(c->out) > 0 && !c->is_dirty) || blocked_by_tls;
+	short events = (short)(EV_PERSIST | (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
+
+	if (reads == c->is_reading && writes == c->is_writing)
+		return;
+	if (c->is_reading || c->is_writing)
+		event_del(&c->ev);
+	c->is_reading = reads;
+	c->is_writing = writes;
+	if (!reads && !writes)
+		return;
+	event_assign(&c->ev, c->worker->base, conn_fd(c), events, conn_on_event, c);
+	if (event_add(&c->ev, NULL) < 0) {
+		c->is_reading = c->is_writing = false;
+		conn_end(c);
+	}
+}
+
+struct conn *conn_new(struct worker *w, int fd, const uint8_t peer[static 16], bool with_tls)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	uint32_t now = worker_now();
+
+	if (!c || !worker_add_conn(w, c)) {
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	c->worker = w;
+	c->state = with_tls ? CONN_TLS : CONN_HANDSHAKE;
+	memcpy(c->address, peer, sizeof(c->address));
+	c->seen_ms = now;
+	c->deadline_ms = now + (uint32_t)conn_config(c)->push.handshake_s * 1000;
+	event_assign(&c->ev, w->base, fd, EV_READ | EV_PERSIST, conn_on_event, c);
+	if (with_tls)
+		c->tls = tls_new(w->server->tls, fd);
+	if ((with_tls && !c->tls) || event_add(&c->ev, NULL) < 0) {
+		worker_drop_conn(w, c);
+		tls_free(c->tls);
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	c->is_reading = true;
+	return c;
+}
+
+void conn_free(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	metric_set(&w->metrics.queued_bytes, metric_get(&w->metrics.queued_bytes) - output_bytes(c->out));
+	close(conn_fd(c));
+	if (c->is_address_counted)
+		addresses_give(w->server->addresses, c->address);
+	worker_drop_conn(w, c);
+	input_free(c->in);
+	output_free(c->out);
+	tls_free(c->tls);
+	relay_unref(c->relay);
+	free(c->more);
+	free(c);
+}
+
+/* --- leaving --- */
+
+static void conn_leave_rooms(struct conn *c)
+{
+	while (c->place.room) {
+		struct room *r = c->place.room;
+		char name[ROOM_NAME_MAX + 1];
+
+		snprintf(name, sizeof(name), "%s", r->name);
+		room_leave(r, c);
+		home_tell_leave(c->worker, name, &c->uid, false);
+	}
+	if (c->is_counted) {
+		c->is_counted = false;
+		metric_set(&c->worker->metrics.authorised, metric_get(&c->worker->metrics.authorised) - 1);
+	}
+}
+
+void conn_end(struct conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	c->state = CONN_DEAD;
+	conn_leave_rooms(c);
+	if (c->is_reading || c->is_writing)
+		event_del(&c->ev);
+	c->is_reading = c->is_writing = false;
+	if (c->is_dirty)
+		return;		/* the flush at the end of the turn moves it on to the dead */
+	c->next = c->worker->dead_conns;
+	c->worker->dead_conns = c;
+}
+
+/* Our half of the stream ends; the peer's end, or the deadline, ends the connection. */
+static void conn_shut(struct conn *c)
+{
+	if (c->tls)
+		tls_end(c->tls);
+	shutdown(conn_fd(c), SHUT_WR);
+	c->state = CONN_ENDING;
+	c->deadline_ms = worker_now() + CLOSE_WAIT_MS;
+}
+
+static void conn_count_close(struct conn *c, enum close_code code)
+{
+	struct metrics *m = &c->worker->metrics;
+
+	switch (code) {
+	case CLOSE_NO_SESSION:
+		metric_add(&m->closed_session, 1);
+		break;
+	case CLOSE_BANNED:
+		metric_add(&m->closed_banned, 1);
+		break;
+	case CLOSE_SLOW:
+		metric_add(&m->closed_slow, 1);
+		break;
+	case CLOSE_RATE:
+		metric_add(&m->closed_rate, 1);
+		break;
+	case CLOSE_PROTOCOL:
+	case CLOSE_BAD_DATA:
+	case CLOSE_TOO_BIG:
+		metric_add(&m->closed_protocol, 1);
+		break;
+	default:
+		break;
+	}
+}
+
+static void conn_queue(struct conn *c, struct chunk *chunk, uint32_t skip)
+{
+	struct worker *w = c->worker;
+
+	if (output_add(&c->out, chunk, skip, worker_now()) < 0) {
+		conn_end(c);
+		return;
+	}
+	metric_set(&w->metrics.queued_bytes, metric_get(&w->metrics.queued_bytes) + chunk->len - skip);
+	if (!c->is_dirty && !c->is_writing) {
+		c->is_dirty = true;
+		c->next = w->dirty_conns;
+		w->dirty_conns = c;
+	}
+}
+
+/* Queues a control frame. */
+static void conn_control(struct conn *c, enum frame_opcode opcode, const void *payload, size_t len)
+{
+	struct chunk *chunk = chunk_new(2 + len);
+	uint8_t head[FRAME_HEAD_MAX];
+
+	if (!chunk) {
+		conn_end(c);
+		return;
+	}
+	frame_write_head(head, opcode, false, len);
+	memcpy(chunk->bytes, head, 2);
+	if (len)
+		memcpy(chunk->bytes + 2, payload, len);
+	conn_queue(c, chunk, 0);
+	chunk_unref(chunk);
+}
+
+void conn_close(struct conn *c, enum close_code code)
+{
+	uint8_t payload[2] = { (uint8_t)(code >> 8), (uint8_t)code };
+
+	if (!conn_is_open(c)) {
+		if (c->state == CONN_TLS || c->state == CONN_HANDSHAKE)
+			conn_end(c);
+		return;
+	}
+	conn_count_close(c, code);
+	conn_leave_rooms(c);
+	c->state = CONN_CLOSING;
+	c->deadline_ms = worker_now() + CLOSE_WAIT_MS;
+	c->pauses = 0;
+	conn_control(c, FRAME_CLOSE, payload, code == CLOSE_NO_CODE ? 0 : 2);
+	if (c->state != CONN_DEAD)
+		conn_watch(c);
+}
+
+/* The peer broke a rule, or has said all it may: nothing more of it is wanted than its end. */
+static void conn_fail(struct conn *c, enum close_code code)
+{
+	conn_close(c, code);
+	c->closed_by_peer = true;
+}
+
+void conn_dismiss(struct conn *c, enum error e)
+{
+	struct buf body = BUF_INIT, payload = BUF_INIT;
+	int opcode;
+
+	if (!conn_is_open(c))
+		return;
+	if (error_body(&body, e, true, NULL, NULL) == 0) {
+		opcode = dialect_of(c->dialect)->dismiss(body.data, body.len, &payload);
+		if (opcode > 0)
+			conn_message(c, (enum frame_opcode)opcode, payload.data, payload.len);
+	}
+	buf_free(&body);
+	buf_free(&payload);
+	conn_close(c, e == ERR_BANNED ? CLOSE_BANNED : CLOSE_NO_SESSION);
+}
+
+/* --- sending --- */
+
+static size_t conn_queue_max(const struct conn *c)
+{
+	return (size_t)conn_config(c)->push.queue_kb * 1024;
+}
+
+static void conn_too_slow(struct conn *c)
+{
+	size_t before = output_bytes(c->out);
+
+	output_cut(c->out);
+	metric_set(&c->worker->metrics.queued_bytes,
+		   metric_get(&c->worker->metrics.queued_bytes) - before + output_bytes(c->out));
+	conn_close(c, CLOSE_SLOW);
+}
+
+void conn_send(struct conn *c, struct chunk *chunk)
+{
+	if (!conn_is_open(c))
+		return;
+	if (output_bytes(c->out) > 0 && output_bytes(c->out) + chunk->len > conn_queue_max(c)) {
+		conn_too_slow(c);
+		return;
+	}
+	conn_queue(c, chunk, 0);
+}
+
+void conn_send_raw(struct conn *c, struct chunk *chunk)
+{
+	conn_queue(c, chunk, 0);
+}
+
+void conn_finish(struct conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	c->state = CONN_CLOSING;
+	c->closed_by_peer = true;
+	c->deadline_ms = worker_now() + CLOSE_WAIT_MS;
+}
+
+void conn_send_now(struct conn *c, struct chunk *chunk)
+{
+	ssize_t n;
+
+	/* Whoever is in several rooms may be told by another one in this turn, too: then one write for both. */
+	if (c->out || c->tls || c->more_count || c->state != CONN_OPEN) {
+		conn_send(c, chunk);
+		return;
+	}
+	n = send(conn_fd(c), chunk->bytes, chunk->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == (ssize_t)chunk->len)
+		return;
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR) {
+			conn_end(c);
+			return;
+		}
+		n = 0;
+	}
+	conn_queue(c, chunk, (uint32_t)n);
+}
+
+/* What a client asked for itself must not pile up either: it is not read until it has taken its answers. */
+static void conn_check_own_output(struct conn *c)
+{
+	if (output_bytes(c->out) > conn_queue_max(c) / 2 && conn_is_open(c))
+		conn_pause(c, PAUSE_OUTPUT);
+}
+
+void conn_message(struct conn *c, enum frame_opcode opcode, const char *payload, size_t len)
+{
+	struct worker *w = c->worker;
+	struct chunk *chunk;
+
+	if (!conn_is_open(c))
+		return;
+	chunk = worker_frame(w, opcode, payload, len, c->window_bits);
+	if (!chunk) {
+		conn_end(c);
+		return;
+	}
+	metric_add(&w->metrics.messages_out, 1);
+	conn_queue(c, chunk, 0);
+	chunk_unref(chunk);
+	conn_check_own_output(c);
+}
+
+void conn_tell(struct conn *c, const struct post *p)
+{
+	bool is_own = p->has_uid && p->kind == POST_MESSAGE && uid_equal(&p->uid, &c->uid);
+	struct buf *out = &c->worker->scratch;
+	int opcode;
+
+	buf_reset(out);
+	opcode = dialect_of(c->dialect)->encode(c->worker, p, is_own, out);
+	if (opcode > 0)
+		conn_message(c, (enum frame_opcode)opcode, out->data, out->len);
+}
+
+void conn_answer(struct conn *c, const struct post *p, uint32_t tag, bool is_copy)
+{
+	struct buf *out = &c->worker->scratch;
+	int opcode;
+
+	buf_reset(out);
+	opcode = dialect_of(c->dialect)->answer(c->worker, p, tag, is_copy, out);
+	if (opcode > 0)
+		conn_message(c, (enum frame_opcode)opcode, out->data, out->len);
+}
+
+void conn_flush(struct conn *c)
+{
+	struct metrics *m = &c->worker->metrics;
+	ssize_t n;
+
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->out) {
+		n = output_write(&c->out, conn_fd(c), c->tls, worker_now());
+		if (n < 0) {
+			conn_end(c);
+			return;
+		}
+		metric_add(&m->writes, 1);
+		metric_add(&m->bytes_out, (uint64_t)n);
+		metric_set(&m->queued_bytes, metric_get(&m->queued_bytes) - (uint64_t)n);
+	}
+	if (!c->out && c->state == CONN_CLOSING && c->closed_by_peer)
+		conn_shut(c);
+	if ((c->pauses & PAUSE_OUTPUT) && output_bytes(c->out) <= conn_queue_max(c) / 4)
+		conn_resume(c, PAUSE_OUTPUT);
+	if (c->state != CONN_DEAD)
+		conn_watch(c);
+}
+
+/* --- reading --- */
+
+static int on_control(void *arg, enum frame_opcode opcode, uint8_t *data, size_t len)
+{
+	struct conn *c = arg;
+	int code;
+
+	if (opcode == FRAME_CLOSE) {
+		code = close_read(data, len);
+		if (c->state == CONN_CLOSING) {		/* the answer to ours */
+			c->closed_by_peer = true;
+			if (!c->out)
+				conn_shut(c);
+			return INPUT_STOP;
+		}
+		if (code < 0)
+			return code;
+		conn_close(c, (enum close_code)code);
+		c->closed_by_peer = true;
+		return INPUT_STOP;
+	}
+	if (!conn_is_open(c))
+		return 0;
+	if (opcode == FRAME_PING) {
+		conn_control(c, FRAME_PONG, data, len);
+		conn_check_own_output(c);
+	}
+	return c->state == CONN_DEAD || c->pauses ? INPUT_STOP : 0;
+}
+
+/* Inflates and checks what compressed messages hold.  0 or minus a close code. */
+static int conn_inflate(struct conn *c, enum frame_opcode opcode, uint8_t **data, size_t *len)
+{
+	struct worker *w = c->worker;
+	struct deflater *d = worker_deflater(w);
+	int r;
+
+	if (!d)
+		return -CLOSE_INTERNAL;
+	buf_free(&w->inflated);
+	w->inflated.max = (size_t)conn_config(c)->push.max_message_kb * 1024 + 1;
+	r = inflate_message(d, *data, *len, w->inflated.max - 1, &w->inflated);
+	if (r < 0)
+		return r == -EMSGSIZE ? -CLOSE_TOO_BIG : r == -ENOMEM ? -CLOSE_INTERNAL : -CLOSE_BAD_DATA;
+	metric_add(&w->metrics.inflated, 1);
+	*data = (uint8_t *)w->inflated.data;
+	*len = w->inflated.len;
+	return opcode == FRAME_TEXT && !utf8_valid(*data, *len) ? -CLOSE_BAD_DATA : 0;
+}
+
+static int on_message(void *arg, enum frame_opcode opcode, bool is_compressed, uint8_t *data, size_t len)
+{
+	struct conn *c = arg;
+	int r;
+
+	if (!conn_is_open(c))
+		return 0;
+	if (is_compressed && (r = conn_inflate(c, opcode, &data, &len)) < 0)
+		return r;
+	metric_add(&c->worker->metrics.messages_in, 1);
+	if (c->state == CONN_ECHO)
+		conn_message(c, opcode, (char *)data, len);
+	else if (c->worker->refusing)
+		conn_close(c, CLOSE_RESTART);
+	else
+		dialect_of(c->dialect)->take(c, opcode, (char *)data, len);
+	if (is_compressed)
+		buf_free(&c->worker->inflated);
+	return c->state == CONN_DEAD || c->pauses ? INPUT_STOP : 0;
+}
+
+static void conn_handler(const struct conn *c, struct input_handler *h)
+{
+	uint64_t max = (uint64_t)conn_config(c)->push.max_message_kb * 1024;
+
+	h->on_message = on_message;
+	h->on_control = on_control;
+	h->max_message = max;
+	/* Incompressible data grows by five bytes a block (RFC 1951 3.2.4). */
+	h->max_compressed = c->window_bits ? max + max / 1024 + 64 : 0;
+}
+
+/* Takes frames from bytes[0..len). */
+static void conn_take_frames(struct conn *c, uint8_t *bytes, size_t len)
+{
+	struct input_handler h;
+	int64_t n;
+
+	conn_handler(c, &h);
+	n = input_feed(&c->in, &h, c, bytes, len);
+	if (n < 0) {
+		if (c->state == CONN_CLOSING)
+			conn_end(c);
+		else
+			conn_fail(c, (enum close_code)-n);
+	} else if ((size_t)n < len && conn_is_open(c) && input_hold(&c->in, bytes + n, len - (size_t)n) < 0) {
+		conn_end(c);
+	}
+}
+
+static void conn_take_held(struct conn *c)
+{
+	struct input_handler h;
+	int r;
+
+	conn_handler(c, &h);
+	r = input_feed_held(&c->in, &h, c);
+	if (r < 0)
+		conn_fail(c, (enum close_code)-r);
+}
+
+static void conn_take(struct conn *c, uint8_t *bytes, size_t len)
+{
+	switch (c->state) {
+	case CONN_HANDSHAKE: {
+		size_t used = upgrade_take(c, (char *)bytes, len);
+
+		/* Frames may come glued behind the handshake. */
+		if (used < len && (conn_is_open(c) || c->state == CONN_CLOSING))
+			conn_take_frames(c, bytes + used, len - used);
+		break;
+	}
+	case CONN_ECHO:
+	case CONN_GREETED:
+	case CONN_OPEN:
+	case CONN_CLOSING:
+		conn_take_frames(c, bytes, len);
+		break;
+	default:
+		break;		/* what comes behind the end is nobody's */
+	}
+}
+
+static ssize_t conn_recv(struct conn *c, uint8_t *out, size_t size)
+{
+	ssize_t n;
+
+	if (c->tls)
+		return tls_read(c->tls, out, size);
+	n = recv(conn_fd(c), out, size, 0);
+	if (n > 0)
+		return n;
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -ECONNRESET;
+}
+
+static void conn_read(struct conn *c)
+{
+	struct worker *w = c->worker;
+	unsigned round;
+
+	if (input_has_held(c->in)) {	/* resumed: first what came before */
+		conn_take_held(c);
+		if (c->pauses || input_has_held(c->in))
+			return;
+	}
+	for (round = 0; round < READ_ROUNDS && c->state != CONN_DEAD && !c->pauses; round++) {
+		ssize_t n = conn_recv(c, w->read_buf, READ_BYTES);
+
+		if (n < 0) {
+			conn_end(c);
+			return;
+		}
+		if (n == 0)
+			break;
+		c->seen_ms = worker_now();
+		metric_add(&w->metrics.bytes_in, (uint64_t)n);
+		conn_take(c, w->read_buf, (size_t)n);
+		if ((size_t)n < READ_BYTES && !(c->tls && c->state != CONN_DEAD && tls_has_more(c->tls)))
+			break;
+	}
+	/* What TLS holds already does not make the socket readable. */
+	if (c->state != CONN_DEAD && !c->pauses && c->tls && tls_has_more(c->tls))
+		event_active(&c->ev, EV_READ, 0);
+}
+
+static void conn_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->state == CONN_TLS) {
+		int r = tls_handshake(c->tls);
+
+		if (r < 0) {
+			metric_add(&c->worker->metrics.handshakes_refused, 1);
+			conn_end(c);
+			return;
+		}
+		if (r == 1)
+			c->state = CONN_HANDSHAKE;
+		conn_watch(c);
+		if (r == 0)
+			return;
+		what |= EV_READ;
+	}
+	if ((what & EV_WRITE) && c->out)
+		conn_flush(c);
+	if ((what & EV_READ) && c->state != CONN_DEAD && !c->pauses)
+		conn_read(c);
+	if (c->state != CONN_DEAD && c->tls)
+		conn_watch(c);
+}
+
+void conn_pause(struct conn *c, enum conn_pause why)
+{
+	c->pauses |= (uint8_t)why;
+	if (c->state != CONN_DEAD)
+		conn_watch(c);
+}
+
+void conn_resume(struct conn *c, enum conn_pause why)
+{
+	if (!(c->pauses & why) || c->state == CONN_DEAD)
+		return;
+	c->pauses &= (uint8_t)~why;
+	if (c->pauses)
+		return;
+	conn_watch(c);
+	if (input_has_held(c->in) && c->is_reading)
+		event_active(&c->ev, EV_READ, 0);
+}
+
+/* --- time --- */
+
+static bool is_due(uint32_t now, uint32_t when)
+{
+	return (int32_t)(now - when) >= 0;
+}
+
+void conn_authorise(struct conn *c, const uint8_t session[static SESSION_ID_LEN], const struct member *who)
+{
+	memcpy(c->session, session, SESSION_ID_LEN);
+	uid_parse(who->uid, UID_LEN, &c->uid);
+	c->expires_s = (uint32_t)(who->expires_ms / 1000);
+	c->revision = who->revision;
+	c->state = CONN_OPEN;
+	c->is_counted = true;
+	metric_add(&c->worker->metrics.authorised, 1);
+}
+
+static void conn_check_session(struct conn *c, int64_t wall_ms)
+{
+	struct worker *w = c->worker;
+	int64_t expires_ms;
+	int r;
+
+	metric_add(&w->metrics.session_checks, 1);
+	r = store_alive(w->sessions, c->session, wall_ms, &expires_ms);
+	if (r == -ENOENT || r == -ESTALE)
+		conn_dismiss(c, ERR_INVALID_SESSION);
+	else if (r == 0)
+		c->expires_s = (uint32_t)(expires_ms / 1000);
+}
+
+void conn_sweep(struct conn *c, uint32_t now_ms, int64_t wall_ms, bool look_up)
+{
+	const struct config *config = conn_config(c);
+	uint32_t idle_ms = now_ms - c->seen_ms;
+
+	switch (c->state) {
+	case CONN_TLS:
+	case CONN_HANDSHAKE:
+	case CONN_GREETED:
+		if (is_due(now_ms, c->deadline_ms)) {
+			metric_add(&c->worker->metrics.handshakes_timed_out, 1);
+			conn_end(c);
+		}
+		return;
+	case CONN_CLOSING:
+	case CONN_ENDING:
+		if (is_due(now_ms, c->deadline_ms))
+			conn_end(c);
+		return;
+	case CONN_DEAD:
+		return;
+	default:
+		break;
+	}
+	if (c->out && now_ms - output_since(c->out) > STALLED_MS) {
+		conn_too_slow(c);
+		return;
+	}
+	if (idle_ms >= (uint32_t)config->push.idle_s * 1000 && !c->pauses) {
+		metric_add(&c->worker->metrics.closed_idle, 1);
+		conn_close(c, CLOSE_GOING_AWAY);
+		return;
+	}
+	if (idle_ms >= (uint32_t)config->push.ping_s * 1000 &&
+	    now_ms - c->ping_ms >= (uint32_t)config->push.ping_s * 1000) {
+		struct buf *out = &c->worker->scratch;
+		int opcode;
+
+		c->ping_ms = now_ms;
+		conn_control(c, FRAME_PING, NULL, 0);
+		buf_reset(out);
+		opcode = c->state == CONN_OPEN ? dialect_of(c->dialect)->heartbeat(out) : 0;
+		if (opcode > 0)
+			conn_message(c, (enum frame_opcode)opcode, out->data, out->len);
+	}
+	if (c->state == CONN_OPEN && (look_up || wall_ms / 1000 >= c->expires_s))
+		conn_check_session(c, wall_ms);
+}

@@ -1,0 +1,122 @@
+/* deflate.c - zlib, one message at a time. */
+#include "deflate.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+struct deflater {
+	z_stream out, in;
+	bool has_out, has_in;
+	int level;
+};
+
+enum { MEM_LEVEL = 8, WINDOW_BITS = 15 };
+
+/* RFC 7692 7.2.1: the tail that a sender leaves out. */
+static const uint8_t tail[4] = { 0x00, 0x00, 0xff, 0xff };
+
+struct deflater *deflater_new(int level)
+{
+	struct deflater *d = calloc(1, sizeof(*d));
+
+	if (d)
+		d->level = level;
+	return d;
+}
+
+void deflater_free(struct deflater *d)
+{
+	if (!d)
+		return;
+	if (d->has_out)
+		deflateEnd(&d->out);
+	if (d->has_in)
+		inflateEnd(&d->in);
+	free(d);
+}
+
+int deflate_message(struct deflater *d, const void *in, size_t len, struct buf *out)
+{
+	size_t start = out->len, room;
+	int r;
+
+	if (len > UINT_MAX)
+		return -EMSGSIZE;
+	if (!d->has_out) {
+		if (deflateInit2(&d->out, d->level, Z_DEFLATED, -WINDOW_BITS, MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+			return -ENOMEM;
+		d->has_out = true;
+	} else {
+		deflateReset(&d->out);
+	}
+	room = deflateBound(&d->out, (uLong)len) + 16;
+	if ((r = buf_reserve(out, room)) < 0)
+		return r;
+	d->out.next_in = (Bytef *)in;
+	d->out.avail_in = (uInt)len;
+	d->out.next_out = (Bytef *)out->data + start;
+	d->out.avail_out = (uInt)room;
+	if (deflate(&d->out, Z_SYNC_FLUSH) != Z_OK || d->out.avail_in || d->out.avail_out == 0)
+		return -ENOMEM;
+	out->len = start + room - d->out.avail_out;
+	if (out->len - start >= sizeof(tail) && memcmp(out->data + out->len - 4, tail, 4) == 0)
+		out->len -= 4;
+	return 0;
+}
+
+/* Runs inflate over one piece; bytes past max are an error. */
+static int inflate_piece(struct deflater *d, const void *in, size_t len, size_t limit, struct buf *out)
+{
+	d->in.next_in = (Bytef *)in;
+	d->in.avail_in = (uInt)len;
+	for (;;) {
+		size_t room = limit + 1 - out->len;
+		int r, z;
+
+		if (room > 16384)
+			room = 16384;
+		if ((r = buf_reserve(out, room)) < 0)
+			return r;
+		d->in.next_out = (Bytef *)out->data + out->len;
+		d->in.avail_out = (uInt)room;
+		z = inflate(&d->in, Z_SYNC_FLUSH);
+		out->len += room - d->in.avail_out;
+		if (out->len > limit)
+			return -EMSGSIZE;
+		if (z == Z_STREAM_END) {	/* RFC 7692 7.2.3.5: a final block may end one message's data */
+			if (inflateReset(&d->in) != Z_OK)
+				return -EBADMSG;
+			if (d->in.avail_in == 0)
+				return 0;
+			continue;
+		}
+		if (z != Z_OK && z != Z_BUF_ERROR)
+			return -EBADMSG;
+		if (d->in.avail_in == 0 && d->in.avail_out > 0)
+			return 0;
+		if (z == Z_BUF_ERROR && d->in.avail_out > 0)
+			return 0;
+	}
+}
+
+int inflate_message(struct deflater *d, const void *in, size_t len, size_t max, struct buf *out)
+{
+	size_t limit = out->len + max;
+	int r;
+
+	if (len > UINT_MAX)
+		return -EMSGSIZE;
+	if (!d->has_in) {
+		if (inflateInit2(&d->in, -WINDOW_BITS) != Z_OK)
+			return -ENOMEM;
+		d->has_in = true;
+	} else {
+		inflateReset(&d->in);
+	}
+	r = inflate_piece(d, in, len, limit, out);
+	return r < 0 ? r : inflate_piece(d, tail, sizeof(tail), limit, out);
+}

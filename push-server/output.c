@@ -1,0 +1,191 @@
+/* output.c - a short queue of (chunk, offset). */
+#include "output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "limits.h"
+#include "tls.h"
+
+struct piece {
+	struct chunk *chunk;
+	uint32_t offset;
+};
+
+struct output {
+	size_t bytes;
+	uint32_t since_ms;
+	uint32_t first, count, size;	/* of a ring of pieces */
+	struct piece *pieces;
+	struct piece few[4];
+};
+
+size_t output_bytes(const struct output *o)
+{
+	return o ? o->bytes : 0;
+}
+
+uint32_t output_since(const struct output *o)
+{
+	return o->since_ms;
+}
+
+static struct piece *output_piece(struct output *o, uint32_t i)
+{
+	return &o->pieces[(o->first + i) & (o->size - 1)];
+}
+
+static int output_grow(struct output *o)
+{
+	struct piece *pieces = malloc(2 * o->size * sizeof(*pieces));
+	uint32_t i;
+
+	if (!pieces)
+		return -ENOMEM;
+	for (i = 0; i < o->count; i++)
+		pieces[i] = *output_piece(o, i);
+	if (o->pieces != o->few)
+		free(o->pieces);
+	o->pieces = pieces;
+	o->size *= 2;
+	o->first = 0;
+	return 0;
+}
+
+int output_add(struct output **at, struct chunk *chunk, uint32_t skip, uint32_t now_ms)
+{
+	struct output *o = *at;
+
+	if (!o) {
+		o = malloc(sizeof(*o));
+		if (!o)
+			return -ENOMEM;
+		memset(o, 0, sizeof(*o));
+		o->pieces = o->few;
+		o->size = sizeof(o->few) / sizeof(o->few[0]);
+		o->since_ms = now_ms;
+		*at = o;
+	}
+	if (o->count == o->size) {
+		int r = output_grow(o);
+
+		if (r < 0)
+			return r;
+	}
+	*output_piece(o, o->count++) = (struct piece){ chunk_ref(chunk), skip };
+	o->bytes += chunk->len - skip;
+	return 0;
+}
+
+/* n bytes have left. */
+static void output_sent(struct output *o, size_t n)
+{
+	o->bytes -= n;
+	while (n > 0 || (o->count && output_piece(o, 0)->offset == output_piece(o, 0)->chunk->len)) {
+		struct piece *p = output_piece(o, 0);
+		size_t rest = p->chunk->len - p->offset;
+
+		if (n < rest) {
+			p->offset += (uint32_t)n;
+			return;
+		}
+		n -= rest;
+		chunk_unref(p->chunk);
+		o->first = (o->first + 1) & (o->size - 1);
+		o->count--;
+	}
+}
+
+static ssize_t output_write_plain(struct output *o, int fd)
+{
+	struct iovec iov[IOV_MAX_USED];
+	struct msghdr message = { .msg_iov = iov };
+	ssize_t n;
+	uint32_t i;
+
+	for (i = 0; i < o->count && i < IOV_MAX_USED; i++) {
+		struct piece *p = output_piece(o, i);
+
+		iov[i].iov_base = p->chunk->bytes + p->offset;
+		iov[i].iov_len = p->chunk->len - p->offset;
+	}
+	message.msg_iovlen = i;
+	n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return n;
+}
+
+/* One TLS record holds several small pieces. */
+static ssize_t output_write_tls(struct output *o, struct tls *tls)
+{
+	uint8_t record[16384];
+	size_t len = 0;
+	uint32_t i;
+
+	for (i = 0; i < o->count && len < sizeof(record); i++) {
+		struct piece *p = output_piece(o, i);
+		size_t n = p->chunk->len - p->offset;
+
+		if (n > sizeof(record) - len)
+			n = sizeof(record) - len;
+		memcpy(record + len, p->chunk->bytes + p->offset, n);
+		len += n;
+	}
+	return tls_write(tls, record, len);
+}
+
+ssize_t output_write(struct output **at, int fd, struct tls *tls, uint32_t now_ms)
+{
+	struct output *o = *at;
+	ssize_t sum = 0, n;
+
+	while (o && o->bytes > 0) {
+		size_t before = o->bytes;
+
+		n = tls ? output_write_tls(o, tls) : output_write_plain(o, fd);
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		o->since_ms = now_ms;
+		output_sent(o, (size_t)n);
+		sum += n;
+		/* A short write says that the socket is full; only a long queue is worth another call. */
+		if (!tls && o->bytes > 0 && (size_t)n < before && o->count < IOV_MAX_USED)
+			break;
+	}
+	if (o && o->bytes == 0) {
+		output_free(o);
+		*at = NULL;
+	}
+	return sum;
+}
+
+void output_cut(struct output *o)
+{
+	uint32_t keep = o->count && output_piece(o, 0)->offset > 0 ? 1 : 0;
+
+	while (o->count > keep) {
+		struct piece *p = output_piece(o, --o->count);
+
+		o->bytes -= p->chunk->len - p->offset;
+		chunk_unref(p->chunk);
+	}
+}
+
+void output_free(struct output *o)
+{
+	uint32_t i;
+
+	if (!o)
+		return;
+	for (i = 0; i < o->count; i++)
+		chunk_unref(output_piece(o, i)->chunk);
+	if (o->pieces != o->few)
+		free(o->pieces);
+	free(o);
+}

@@ -1,0 +1,211 @@
+/* people.c - decisions about people, looked up and carried out. */
+#include "people.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "conn.h"
+#include "home.h"
+#include "mailbox.h"
+#include "room.h"
+#include "server.h"
+#include "worker.h"
+
+/* An expiry under that key that has not passed; 0 means for ever. */
+static bool is_in_force(struct worker *w, enum room_table table, const char *key, size_t len, int64_t now_ms)
+{
+	struct buf value = BUF_INIT;
+	uint64_t until = 0;
+	bool found;
+	size_t i;
+
+	found = history_get(w->past, table, key, len, &value) == 0 && value.len >= 8;
+	for (i = 0; found && i < 8; i++)
+		until = until << 8 | (uint8_t)value.data[i];
+	buf_free(&value);
+	return found && (until == 0 || (int64_t)until > now_ms);
+}
+
+bool people_is_banned(struct worker *w, const struct uid *uid, const char *address, int64_t now_ms)
+{
+	char key[64] = "u";
+
+	if (history_count(w->server->history, TABLE_BANS) == 0)
+		return false;
+	uid_text(uid, key + 1);
+	if (is_in_force(w, TABLE_BANS, key, 1 + UID_LEN, now_ms))
+		return true;
+	if (!address)
+		return false;
+	snprintf(key, sizeof(key), "a%s", address);
+	return is_in_force(w, TABLE_BANS, key, strlen(key), now_ms);
+}
+
+/* Room NUL uid, on the stack: these are asked for each message. */
+static size_t room_key(char out[static ROOM_NAME_MAX + 2 + UID_LEN], const char *room, const struct uid *uid)
+{
+	size_t len = strlen(room);
+
+	memcpy(out, room, len + 1);
+	uid_text(uid, out + len + 1);
+	return len + 1 + UID_LEN;
+}
+
+bool people_is_muted(struct worker *w, const char *room, const struct uid *uid, int64_t now_ms)
+{
+	char key[ROOM_NAME_MAX + 2 + UID_LEN];
+
+	if (history_count(w->server->history, TABLE_MUTES) == 0)
+		return false;
+	return is_in_force(w, TABLE_MUTES, key, room_key(key, room, uid), now_ms) ||
+	       is_in_force(w, TABLE_MUTES, key, room_key(key, "", uid), now_ms);
+}
+
+bool people_is_moderator(struct worker *w, const char *room, const struct uid *uid)
+{
+	char key[ROOM_NAME_MAX + 2 + UID_LEN];
+	char text[UID_LEN + 1];
+
+	uid_text(uid, text);
+	if (config_list_has(w->server->config->push.moderators, text))
+		return true;
+	if (history_count(w->server->history, TABLE_MODERATORS) == 0)
+		return false;
+	return history_get(w->past, TABLE_MODERATORS, key, room_key(key, room, uid), NULL) == 0 ||
+	       history_get(w->past, TABLE_MODERATORS, key, room_key(key, "", uid), NULL) == 0;
+}
+
+bool people_may_enter(struct worker *w, const char *room, const struct uid *uid)
+{
+	static const char pair[] = "@dm:";
+	char key[ROOM_NAME_MAX + 2 + UID_LEN];
+	struct uid one, other;
+
+	if (room[0] != '@')
+		return true;
+	if (strncmp(room, pair, 4) == 0)
+		return strlen(room) == 4 + 2 * UID_LEN + 1 && room[4 + UID_LEN] == ':' &&
+		       uid_parse(room + 4, UID_LEN, &one) && uid_parse(room + 5 + UID_LEN, UID_LEN, &other) &&
+		       (uid_equal(uid, &one) || uid_equal(uid, &other));
+	return history_get(w->past, TABLE_ENROLLED, key, room_key(key, room, uid), NULL) == 0;
+}
+
+/* --- on live connections --- */
+
+struct people_mail {
+	struct mail mail;
+	struct uid uid;
+	bool has_uid;
+	char address[46];
+	char room[ROOM_NAME_MAX + 1];
+	enum close_code code;
+};
+
+static bool people_match(const struct people_mail *m, const struct conn *c)
+{
+	char address[46];
+
+	if (c->state == CONN_DEAD || c->state == CONN_TLS || c->state == CONN_HANDSHAKE)
+		return false;
+	if (m->has_uid && c->state == CONN_OPEN && uid_equal(&c->uid, &m->uid))
+		return true;
+	if (m->address[0] == '\0')
+		return false;
+	conn_address_text(c, address);
+	return strcmp(address, m->address) == 0;
+}
+
+static void disconnect_run(struct mail *mail, void *worker)
+{
+	struct people_mail *m = (struct people_mail *)mail;
+	struct worker *w = worker;
+	uint32_t slot;
+
+	for (slot = 0; slot < w->slot_count; slot++) {
+		struct conn *c = worker_slot(w, slot);
+
+		if (!c || !people_match(m, c))
+			continue;
+		if (m->code == CLOSE_BANNED)
+			conn_dismiss(c, ERR_BANNED);
+		else if (m->code == CLOSE_NO_SESSION)
+			conn_dismiss(c, ERR_INVALID_SESSION);
+		else
+			conn_close(c, m->code);
+	}
+	free(m);
+}
+
+static void kick_run(struct mail *mail, void *worker)
+{
+	static const char format[] = "{\"type\":\"system\",\"event\":\"kicked\",\"room\":%s,\"num\":%u}";
+	struct people_mail *m = (struct people_mail *)mail;
+	struct room *r = room_find(worker, m->room);
+	struct buf name = BUF_INIT;
+	struct post *p = NULL;
+	char text[ROOM_NAME_MAX * 6 + 80];
+	uint32_t i;
+	int len;
+
+	if (r && json_quote(&name, m->room, strlen(m->room)) == 0) {
+		len = snprintf(text, sizeof(text), format, name.data, r->count ? r->count - 1 : 0);
+		p = post_new(POST_EVENT, text, (size_t)len);
+	}
+	buf_free(&name);
+	for (i = r ? r->count : 0; i-- > 0;) {
+		struct conn *c = i < r->count ? r->members[i] : NULL;
+		bool is_last;
+
+		if (!c || !uid_equal(&c->uid, &m->uid))
+			continue;
+		if (p)
+			conn_tell(c, p);
+		is_last = r->count == 1 && r->joining == 0 && !r->is_dirty;
+		if (room_place(r, c))
+			home_leave(c, r);
+		if (is_last)
+			break;		/* the room has gone with its last member */
+	}
+	post_unref(p);
+	free(m);
+}
+
+static void people_post_all(struct server *s, const struct people_mail *m)
+{
+	unsigned i;
+
+	for (i = 0; i < s->worker_count; i++) {
+		struct people_mail *copy = malloc(sizeof(*copy));
+
+		if (!copy)
+			continue;	/* the sweep finds bans and dead sessions within two seconds all the same */
+		*copy = *m;
+		worker_post(&s->workers[i], &copy->mail);
+	}
+}
+
+void people_disconnect(struct server *s, const struct uid *uid, const char *address, enum close_code code)
+{
+	struct people_mail m = { .code = code };
+
+	m.mail.run = disconnect_run;
+	if (uid) {
+		m.has_uid = true;
+		m.uid = *uid;
+	}
+	if (address)
+		snprintf(m.address, sizeof(m.address), "%s", address);
+	people_post_all(s, &m);
+}
+
+void people_kick(struct server *s, const char *room, const struct uid *uid)
+{
+	struct people_mail m = { .uid = *uid, .has_uid = true };
+
+	m.mail.run = kick_run;
+	snprintf(m.room, sizeof(m.room), "%s", room);
+	people_post_all(s, &m);
+}

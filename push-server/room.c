@@ -1,0 +1,313 @@
+/* room.c - who hears whom on this worker, and how a turn's worth of it leaves. */
+#include "room.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "conn.h"
+#include "request.h"
+#include "worker.h"
+
+/* --- members --- */
+
+struct room *room_find(struct worker *w, const char *name)
+{
+	return (struct room *)map_find(&w->rooms, name);
+}
+
+struct room *room_get(struct worker *w, const char *name)
+{
+	struct room *r = room_find(w, name);
+
+	if (r)
+		return r;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	r->entry.name = r->name;
+	r->worker = w;
+	if (map_add(&w->rooms, &r->entry) < 0) {
+		free(r);
+		return NULL;
+	}
+	metric_set(&w->metrics.rooms, w->rooms.count);
+	return r;
+}
+
+static void room_free_if_empty(struct room *r)
+{
+	struct worker *w = r->worker;
+
+	if (r->count || r->joining || r->is_dirty)
+		return;
+	map_remove(&w->rooms, &r->entry);
+	metric_set(&w->metrics.rooms, w->rooms.count);
+	free(r->members);
+	free(r->posts);
+	free(r);
+}
+
+struct place *room_place(const struct room *r, struct conn *c)
+{
+	uint16_t i;
+
+	if (c->place.room == r)
+		return &c->place;
+	for (i = 0; i < c->more_count; i++)
+		if (c->more[i].room == r)
+			return &c->more[i];
+	return NULL;
+}
+
+int room_join(struct room *r, struct conn *c)
+{
+	struct place *place = room_place(r, c);
+
+	room_flush(r);		/* what was said before is not for the newcomer */
+	if (r->count == r->size) {
+		uint32_t size = r->size ? r->size * 2 : 4;
+		struct conn **members = realloc(r->members, size * sizeof(struct conn *));
+
+		if (!members)
+			return -ENOMEM;
+		r->members = members;
+		r->size = size;
+	}
+	place->index = r->count;
+	r->members[r->count++] = c;
+	r->joining--;
+	return 0;
+}
+
+void room_leave(struct room *r, struct conn *c)
+{
+	struct place *place = room_place(r, c);
+
+	if (!place)
+		return;
+	if (place->index == PLACE_JOINING) {
+		r->joining--;
+	} else {
+		struct conn *last = r->members[--r->count];
+
+		r->members[place->index] = last;
+		room_place(r, last)->index = place->index;
+	}
+	/* The places stay in the order in which the rooms were joined. */
+	if (place == &c->place) {
+		if (c->more_count)
+			c->place = c->more[0];
+		else
+			c->place = (struct place){ NULL, 0 };
+		place = c->more;
+	}
+	if (c->more_count) {
+		size_t behind = (size_t)(c->more + c->more_count - place) - 1;
+
+		memmove(place, place + 1, behind * sizeof(*place));
+		if (--c->more_count == 0) {
+			free(c->more);
+			c->more = NULL;
+		}
+	}
+	room_free_if_empty(r);
+}
+
+/* --- telling --- */
+
+void room_tell(struct room *r, struct post *p)
+{
+	if (r->count == 0)
+		return;
+	if (r->post_count == r->post_size) {
+		uint32_t size = r->post_size ? r->post_size * 2 : 4;
+		struct post **posts = realloc(r->posts, size * sizeof(struct post *));
+
+		if (!posts) {
+			/* Nobody may miss a message and go on as if nothing were: these reconnect and ask for what they missed. */
+			while (r->count)
+				conn_end(r->members[r->count - 1]);
+			return;
+		}
+		r->posts = posts;
+		r->post_size = size;
+	}
+	r->posts[r->post_count++] = post_ref(p);
+	if (!r->is_dirty) {
+		r->is_dirty = true;
+		r->next_dirty = r->worker->dirty_rooms;
+		r->worker->dirty_rooms = r;
+	}
+}
+
+/* Connections that get the same bytes. */
+enum { CLASSES = DIALECT_COUNT * 2 * 2 };
+
+static unsigned conn_class(const struct conn *c)
+{
+	return c->dialect * 4u + (c->window_bits ? 2u : 0) + (c->wants_all ? 1u : 0);
+}
+
+/* What a flush has put together so far. */
+struct batch {
+	struct room *room;
+	struct chunk *chunks[CLASSES];	/* as everybody gets it who sent none of it */
+	unsigned messages[CLASSES];
+	bool is_made[CLASSES];
+	uint64_t senders;		/* one bit for each sender's hash: whose copy may differ */
+};
+
+static bool post_is_for(const struct post *p, const struct conn *c, bool is_same_user)
+{
+	if (p->is_wanted_only && !c->wants_all)
+		return false;
+	if (p->kind == POST_EVENT && p->has_uid && is_same_user)
+		return false;
+	return !(p->kind == POST_BINARY && p->sender.worker == c->worker->index && p->sender.slot == c->slot &&
+		 p->sender.generation == c->generation);
+}
+
+/* Puts together what c gets, with *messages; NULL when that is nothing, or memory is short (then c is ended).  As
+ * anonymous: as one who sent none of it. */
+static struct chunk *batch_build(struct batch *b, struct conn *c, bool as_anonymous, unsigned *messages)
+{
+	struct worker *w = b->room->worker;
+	struct post *held = NULL;
+	struct chunk *chunk;
+	uint32_t i;
+
+	*messages = 0;
+	buf_reset(&w->gathered);
+	for (i = 0; i < b->room->post_count; i++) {
+		struct post *p = b->room->posts[i];
+		bool is_same_user = !as_anonymous && p->has_uid && uid_equal(&p->uid, &c->uid);
+		int opcode;
+
+		if (as_anonymous ? p->is_wanted_only && !c->wants_all : !post_is_for(p, c, is_same_user))
+			continue;
+		buf_reset(&w->scratch);
+		opcode = dialect_of(c->dialect)->encode(w, p, is_same_user && p->kind == POST_MESSAGE, &w->scratch);
+		if (opcode == 0)
+			continue;
+		if (opcode < 0 || worker_add_frame(w, &w->gathered, (enum frame_opcode)opcode, w->scratch.data,
+						   w->scratch.len, c->window_bits) < 0)
+			goto short_of_memory;
+		if (p->kind == POST_BINARY)
+			held = p;	/* such a post stands alone in its batch */
+		++*messages;
+	}
+	if (*messages == 0)
+		return NULL;
+	chunk = chunk_new(w->gathered.len);
+	if (chunk) {
+		memcpy(chunk->bytes, w->gathered.data, w->gathered.len);
+		chunk->held = held ? post_ref(held) : NULL;
+		return chunk;
+	}
+short_of_memory:
+	conn_end(c);
+	return NULL;
+}
+
+static void batch_send(struct batch *b, struct conn *c)
+{
+	bool may_be_sender = b->senders & 1ull << (uid_hash(&c->uid) >> 58);
+	bool has_small_window = c->window_bits != 0 && c->window_bits < 15;
+	unsigned class = conn_class(c), messages;
+	struct chunk *chunk;
+
+	if (may_be_sender || has_small_window) {
+		chunk = batch_build(b, c, false, &messages);
+	} else {
+		if (!b->is_made[class]) {
+			b->chunks[class] = batch_build(b, c, true, &b->messages[class]);
+			b->is_made[class] = c->state != CONN_DEAD;
+		}
+		chunk = b->chunks[class];
+		messages = b->messages[class];
+	}
+	if (!chunk)
+		return;
+	metric_add(&c->worker->metrics.messages_out, messages);
+	conn_send_now(c, chunk);
+	if (chunk != b->chunks[class])
+		chunk_unref(chunk);
+}
+
+static void fanout_measure(struct metrics *m, int64_t from_us)
+{
+	uint64_t us = (uint64_t)(clock_mono_us() - from_us);
+	unsigned i = 0;
+
+	while (i < FANOUT_BUCKETS - 1 && us > 50ull << i)
+		i++;
+	metric_add(&m->fanout_bucket[i], 1);
+	metric_add(&m->fanout_us, us);
+	metric_add(&m->fanouts, 1);
+}
+
+void room_flush(struct room *r)
+{
+	struct batch b = { .room = r };
+	int64_t from_us;
+	uint32_t i, count;
+
+	if (r->post_count == 0)
+		return;
+	from_us = clock_mono_us();
+	for (i = 0; i < r->post_count; i++)
+		if (r->posts[i]->has_uid || r->posts[i]->kind == POST_BINARY)
+			b.senders |= 1ull << (uid_hash(&r->posts[i]->uid) >> 58);
+	/* Backwards: a member whose sending fails leaves, and the last one takes the place. */
+	for (i = r->count; i-- > 0;)
+		if (i < r->count)
+			batch_send(&b, r->members[i]);
+	for (i = 0; i < CLASSES; i++)
+		chunk_unref(b.chunks[i]);
+	for (i = 0, count = r->post_count; i < count; i++)
+		post_unref(r->posts[i]);
+	r->post_count = 0;
+	fanout_measure(&r->worker->metrics, from_us);
+}
+
+struct room_mail {
+	struct mail mail;
+	struct post *post;
+	char name[];
+};
+
+static void room_mail_run(struct mail *mail, void *worker)
+{
+	struct room_mail *m = (struct room_mail *)mail;
+	struct room *r = room_find(worker, m->name);
+
+	if (r) {
+		/* Binary data is held until it is written, so it goes alone. */
+		if (m->post->kind == POST_BINARY)
+			room_flush(r);
+		room_tell(r, m->post);
+		if (m->post->kind == POST_BINARY)
+			room_flush(r);
+	}
+	request_told(worker, m->post);
+	post_unref(m->post);
+	free(m);
+}
+
+int room_tell_worker(struct worker *from, unsigned to, const char *room, struct post *p)
+{
+	size_t len = strlen(room) + 1;
+	struct room_mail *m = malloc(sizeof(*m) + len);
+
+	if (!m)
+		return -ENOMEM;
+	m->mail.run = room_mail_run;
+	m->post = post_ref(p);
+	memcpy(m->name, room, len);
+	worker_send(from, to, &m->mail);
+	return 0;
+}
