@@ -1,0 +1,160 @@
+/* message.c - the route message: WeChat's message push to our server, plain, compatible and safe mode, JSON and XML. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "event.h"
+#include "log.h"
+#include "pushcrypt.h"
+#include "query.h"
+#include "routes.h"
+#include "xml.h"
+
+enum { FIELD_MAX = 256, REPLAY_S = 3600 };
+
+struct push_query {
+	char signature[FIELD_MAX], timestamp[FIELD_MAX], nonce[FIELD_MAX];
+};
+
+static bool query_text(const struct call *c, const char *name, char out[static FIELD_MAX])
+{
+	return query_get(c->rq->query, c->rq->query_len, name, out, FIELD_MAX) > 0;
+}
+
+static bool query_read(const struct call *c, struct push_query *q)
+{
+	return query_text(c, "timestamp", q->timestamp) && query_text(c, "nonce", q->nonce);
+}
+
+/* GET: WeChat's console asks whether this is our server. */
+static enum error message_verify(struct call *c)
+{
+	struct push_query q;
+	char echo[FIELD_MAX];
+
+	if (!query_read(c, &q) || !query_text(c, "signature", q.signature) || !query_text(c, "echostr", echo))
+		return call_fail(c, ERR_BAD_REQUEST, "signature, timestamp, nonce and echostr are wanted");
+	if (!pushcrypt_signed(c->config->wechat.message_token, q.timestamp, q.nonce, NULL, q.signature))
+		return call_fail(c, ERR_BAD_SIGNATURE, "the signature is not made with our token");
+	c->answer.type = "text/plain; charset=utf-8";
+	return buf_adds(&c->answer.body, echo) == 0 ? ERR_NONE : call_fail(c, ERR_STORE, "out of memory");
+}
+
+static struct json_object *parse_either(const char *text, size_t len)
+{
+	size_t blank = strspn(text, " \t\r\n");
+
+	return blank < len && text[blank] == '<' ? xml_parse(text, len) : json_parse_lenient(text, len);
+}
+
+/* Decrypts the "Encrypt" of *m, puts *m and replaces it. */
+static enum error message_decrypt(struct call *c, const struct push_query *q, struct json_object **m)
+{
+	struct buf plain = BUF_INIT;
+	const char *encrypted = json_text(*m, "Encrypt", NULL);
+	char signature[FIELD_MAX];
+	int r;
+
+	if (!encrypted)	/* a plain body is signed by nothing: with a key set, it is not believed */
+		return call_fail(c, ERR_BAD_SIGNATURE, "message_aes_key is set, and the message is not encrypted");
+	if (!query_text(c, "msg_signature", signature) ||
+	    !pushcrypt_signed(c->config->wechat.message_token, q->timestamp, q->nonce, encrypted, signature))
+		return call_fail(c, ERR_BAD_SIGNATURE, "msg_signature is not made with our token");
+	r = pushcrypt_open(c->settings->push_key, c->config->wechat.app_id, encrypted, &plain);
+	if (r == 0) {
+		json_object_put(*m);
+		*m = parse_either(plain.data ? plain.data : "", plain.len);
+	}
+	buf_wipe(&plain);
+	return r == 0 && *m ? ERR_NONE : ERR_BAD_ENCRYPTED_DATA;
+}
+
+/* Retries of WeChat and replays of others: the same words, or the same event, are heard once. */
+static int message_seen(struct call *c, const struct push_query *q, struct json_object *m, bool *seen)
+{
+	struct json_object *id;
+	const char *from = json_text(m, "FromUserName", NULL), *event = json_text(m, "Event", NULL);
+	const char *trace = json_text(m, "trace_id", NULL);
+	struct buf key = BUF_INIT;
+	int64_t made = 0;
+	bool again = false;
+	int r;
+
+	*seen = false;
+	r = buf_addf(&key, "push %s %s", q->timestamp, q->nonce);
+	if (r == 0)
+		r = store_seen(c->store, key.data, REPLAY_S, c->now_ms, seen);
+	buf_reset(&key);
+	json_int(m, "CreateTime", &made);
+	if (r == 0 && json_object_object_get_ex(m, "MsgId", &id) && id)
+		r = buf_addf(&key, "message %s", json_object_get_string(id));
+	else if (r == 0)
+		r = buf_addf(&key, "event %s %lld %s %s", from ? from : "", (long long)made, event ? event : "",
+			     trace ? trace : "");
+	if (r == 0 && !*seen)
+		r = store_seen(c->store, key.data, REPLAY_S, c->now_ms, &again);
+	*seen |= again;
+	buf_free(&key);
+	return r;
+}
+
+static enum error message_take(struct call *c, const struct push_query *q, struct json_object **m)
+{
+	enum error e;
+	bool seen;
+	int r;
+
+	if (c->settings->has_push_key && (e = message_decrypt(c, q, m)) != ERR_NONE)
+		return e;
+	r = message_seen(c, q, *m, &seen);
+	if (r == 0 && !seen)
+		r = event_take(c, *m);
+	if (r < 0)
+		return call_store_failed(c, "event", r);	/* WeChat tells it again */
+	audit_count(&c->w->service->audit, COUNT_MESSAGE, !seen);
+	c->answer.type = "text/plain; charset=utf-8";
+	return buf_adds(&c->answer.body, "success") == 0 ? ERR_NONE : call_fail(c, ERR_STORE, "out of memory");
+}
+
+static enum error message_post(struct call *c)
+{
+	struct buf body = BUF_INIT;
+	struct json_object *m = NULL;
+	struct push_query q;
+	enum error e;
+	int r;
+
+	/* safe mode is checked by msg_signature, once the text that it covers is known */
+	if (!query_read(c, &q))
+		return call_fail(c, ERR_BAD_REQUEST, "timestamp and nonce are wanted");
+	if (!c->settings->has_push_key &&
+	    (!query_text(c, "signature", q.signature) ||
+	     !pushcrypt_signed(c->config->wechat.message_token, q.timestamp, q.nonce, NULL, q.signature)))
+		return call_fail(c, ERR_BAD_SIGNATURE, "the signature is not made with our token");
+	r = request_body(c->rq, &body, (size_t)c->config->login.max_body_kb << 10);
+	if (r == -EMSGSIZE)
+		e = ERR_TOO_LARGE;
+	else if (r < 0)
+		e = call_fail(c, ERR_BAD_REQUEST, "the body was cut short");
+	else if (!(m = parse_either(buf_str(&body), body.len)))
+		e = call_fail(c, ERR_BAD_REQUEST, "the body is neither a JSON object nor an XML message");
+	else if (!c->settings->has_push_key && json_truthy(m, "Encrypt") && !json_truthy(m, "MsgType"))
+		e = call_fail(c, ERR_BAD_ENCRYPTED_DATA, "the message is encrypted, and message_aes_key is not set");
+	else
+		e = message_take(c, &q, &m);
+	json_object_put(m);
+	buf_wipe(&body);
+	return e;
+}
+
+enum error route_message(struct call *c)
+{
+	enum error e;
+
+	if (!*c->config->wechat.message_token)
+		return call_fail(c, ERR_NOT_FOUND, "the message push is not set up: message_token is missing");
+	e = strcmp(c->rq->method, "POST") ? message_verify(c) : message_post(c);
+	if (e != ERR_NONE)
+		audit_line("message", "", c->address, error_name(e), 0);
+	return e;
+}

@@ -1,0 +1,163 @@
+/* pool.c - threads that accept a connection, serve its one request, and go on. */
+#include "pool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "router.h"
+#include "stream.h"
+
+enum {
+	STACK_SIZE = 256 << 10,		/* address space; only what is touched is memory */
+	PEER_IDLE_MS = 30000,		/* silence of a web server in the middle of a request */
+	BACK_OFF_MS = 50,
+	TAKE_MS = 1000			/* how long a stop goes on accepting what waits in the queue */
+};
+
+static void pool_grow(struct pool *p);
+
+static void sleep_ms(int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+static void serve_connection(struct worker *w, int fd)
+{
+	struct fastcgi f;
+	struct request rq;
+	int r;
+
+	if (fastcgi_open(&f, fd, PEER_IDLE_MS) < 0)
+		return;		/* no request was begun, so there is nobody to answer */
+	r = request_init(&rq, f.fcgx.envp, &f.stream);
+	router_serve(w, &rq, r == 0, clock_wall_ms());
+	fastcgi_close(&f, rq.body_ended);
+}
+
+/* The next connection; -1 when the pool is stopping.  The signal is let in here alone, so that it never breaks off
+ * a request's reads and writes. */
+static int pool_accept(struct pool *p, const sigset_t *recall)
+{
+	struct pollfd waits = { .fd = p->listen_fd, .events = POLLIN };
+	int fd, error;
+
+	for (;;) {
+		if (atomic_load(&p->stopping) &&
+		    (!p->is_own || clock_mono_ms() > p->take_until_ms || poll(&waits, 1, 0) <= 0))
+			return -1;
+		pthread_sigmask(SIG_UNBLOCK, recall, NULL);
+		fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		error = errno;
+		pthread_sigmask(SIG_BLOCK, recall, NULL);
+		if (fd >= 0)
+			return fd;
+		if (error == EINTR || error == ECONNABORTED || error == EAGAIN)
+			continue;
+		/* descriptors or memory ran out: both come back */
+		log_error("accept-failed", "error=%d", error);
+		sleep_ms(BACK_OFF_MS);
+	}
+}
+
+static void *pool_thread(void *arg)
+{
+	struct pool *p = arg;
+	struct worker w;
+	sigset_t recall;
+	int fd;
+
+	sigemptyset(&recall);
+	sigaddset(&recall, SIGUSR1);
+	worker_init(&w, p->service);
+	while ((fd = pool_accept(p, &recall)) >= 0) {
+		if (atomic_fetch_sub(&p->idle, 1) == 1)
+			pool_grow(p);
+		serve_connection(&w, fd);
+		atomic_fetch_add(&p->idle, 1);
+	}
+	worker_fini(&w);
+	atomic_fetch_add(&p->ended, 1);
+	return NULL;
+}
+
+/* One thread more, if there may be one.  Failing is no harm: those that are there go on. */
+static void pool_grow(struct pool *p)
+{
+	pthread_attr_t attr;
+	int n;
+
+	pthread_mutex_lock(&p->lock);
+	n = atomic_load(&p->count);
+	if (n < p->max && !atomic_load(&p->stopping)) {
+		pthread_attr_init(&attr);
+		pthread_attr_setstacksize(&attr, STACK_SIZE);
+		atomic_fetch_add(&p->idle, 1);
+		if (pthread_create(&p->threads[n], &attr, pool_thread, p) == 0)
+			atomic_store(&p->count, n + 1);
+		else
+			atomic_fetch_sub(&p->idle, 1);
+		pthread_attr_destroy(&attr);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void on_recall(int signo)
+{
+	(void)signo;	/* accept has returned, which is all */
+}
+
+void pool_init(void)
+{
+	struct sigaction action = { .sa_handler = on_recall };
+	sigset_t recall;
+
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&recall);
+	sigaddset(&recall, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &recall, NULL);
+}
+
+int pool_start(struct pool *p, struct service *service, int listen_fd, bool is_own, int max)
+{
+	*p = (struct pool){ .service = service, .listen_fd = listen_fd, .is_own = is_own, .max = max };
+	pthread_mutex_init(&p->lock, NULL);
+	p->threads = calloc((size_t)max, sizeof(*p->threads));
+	if (!p->threads)
+		return -ENOMEM;
+	pool_grow(p);
+	return atomic_load(&p->count) ? 0 : -EAGAIN;
+}
+
+bool pool_stop(struct pool *p, int deadline_ms)
+{
+	int64_t end = clock_mono_ms() + deadline_ms;
+	int n;
+
+	pthread_mutex_lock(&p->lock);	/* after this no thread is added */
+	p->take_until_ms = clock_mono_ms() + TAKE_MS;
+	atomic_store(&p->stopping, true);
+	n = atomic_load(&p->count);
+	pthread_mutex_unlock(&p->lock);
+	while (atomic_load(&p->ended) < n) {
+		if (clock_mono_ms() >= end)
+			return false;
+		/* again and again: a thread may be between its look at stopping and accept */
+		for (int i = 0; i < n; i++)
+			pthread_kill(p->threads[i], SIGUSR1);
+		sleep_ms(10);
+	}
+	for (int i = 0; i < n; i++)
+		pthread_join(p->threads[i], NULL);
+	free(p->threads);
+	pthread_mutex_destroy(&p->lock);
+	return true;
+}

@@ -1,0 +1,250 @@
+/* service.c - what requests share, and what each worker has of its own. */
+#include "service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "crypto.h"
+#include "encode.h"
+#include "issue.h"
+#include "log.h"
+
+enum { AES_KEY_TEXT_LEN = 43 };
+
+static int read_push_key(struct settings *s, char why[static 200])
+{
+	const char *text = s->config->wechat.message_aes_key;
+	char padded[AES_KEY_TEXT_LEN + 2];
+
+	if (!*text)
+		return 0;
+	if (strlen(text) == AES_KEY_TEXT_LEN) {
+		snprintf(padded, sizeof(padded), "%s=", text);
+		/* the 43rd character has two spare bits, which WeChat does not promise to be zero */
+		for (const char *last = "AEIMQUYcgkosw048"; !s->has_push_key && *last; last++) {
+			s->has_push_key = base64_decode(padded, AES_KEY_TEXT_LEN + 1, s->push_key,
+							sizeof(s->push_key)) == (int)sizeof(s->push_key);
+			if (!s->has_push_key)
+				padded[AES_KEY_TEXT_LEN - 1] = *last;
+		}
+	}
+	explicit_bzero(padded, sizeof(padded));
+	if (s->has_push_key)
+		return 0;
+	snprintf(why, 200, "[wechat] message_aes_key: 43 characters of base64 are wanted");
+	return -EINVAL;
+}
+
+static void settings_free(struct settings *s)
+{
+	if (!s)
+		return;
+	wechat_shared_free(s->wechat);
+	config_free(s->config);
+	explicit_bzero(s, sizeof(*s));
+	free(s);
+}
+
+struct settings *settings_new(struct config *config, struct store *store, char why[static 200])
+{
+	struct settings *s = calloc(1, sizeof(*s));
+	int threads = (int)config->login.threads, eighth = threads / 8;
+
+	if (!s) {
+		config_free(config);
+		snprintf(why, 200, "out of memory");
+		return NULL;
+	}
+	s->refs = 1;
+	s->config = config;
+	s->wechat_max = config->login.queue_max ? (int)config->login.queue_max
+						: threads - (eighth > 0 ? eighth : threads > 1);
+	if (media_types_read(&s->types, config->media.types, why) < 0 || read_push_key(s, why) < 0)
+		goto fail;
+	if (!strcmp(config->media.store, "s3") &&
+	    (!*config->media.s3_endpoint || !*config->media.s3_bucket || !*config->media.s3_key_id ||
+	     !*config->media.s3_secret)) {
+		snprintf(why, 200, "[media] store = s3 wants s3_endpoint, s3_bucket, s3_key_id and s3_secret");
+		goto fail;
+	}
+	snprintf(why, 200, "out of memory, or OpenSSL lacks HMAC-SHA-256");
+	if (issue_seal_key(config->wechat.app_secret, s->seal_key) < 0)
+		goto fail;
+	s->wechat = wechat_shared_new(config, store);
+	if (!s->wechat)
+		goto fail;
+	return s;
+fail:
+	settings_free(s);
+	return NULL;
+}
+
+int service_init(struct service *s, struct config *config, char why[static 200])
+{
+	struct store_options options = { .dir = config->session_dir,
+					 .map_size = (uint64_t)config->session.map_size_mb << 20,
+					 .per_user = (unsigned)config->session.per_user };
+
+	memset(s, 0, sizeof(*s));
+	if (crypto_init() < 0) {
+		config_free(config);
+		snprintf(why, 200, "OpenSSL lacks an algorithm that is needed");
+		return -1;
+	}
+	if (store_open(&options, &s->store, why) < 0) {
+		config_free(config);
+		return -1;
+	}
+	s->bans = bans_open(config->history.dir);
+	s->settings = settings_new(config, s->store, why);
+	if (!s->settings) {
+		bans_close(s->bans);
+		store_close(s->store);
+		return -1;
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	audit_init(&s->audit);
+	atomic_init(&s->generation, 1);
+	return 0;
+}
+
+/* Under lock. */
+static void settings_unref(struct settings *s)
+{
+	if (--s->refs == 0)
+		settings_free(s);
+}
+
+void service_fini(struct service *s)
+{
+	audit_flush(&s->audit, s->store);
+	settings_unref(s->settings);
+	bans_close(s->bans);
+	store_close(s->store);
+	pthread_mutex_destroy(&s->lock);
+}
+
+void service_renew(struct service *s, struct settings *settings)
+{
+	pthread_mutex_lock(&s->lock);
+	settings_unref(s->settings);
+	s->settings = settings;
+	atomic_fetch_add(&s->generation, 1);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void worker_init(struct worker *w, struct service *s)
+{
+	*w = (struct worker){ .service = s };
+}
+
+/* Gives up what was made from the settings, and them. */
+static void worker_drop(struct worker *w)
+{
+	wechat_free(w->wechat);
+	http_free(w->http);
+	w->wechat = NULL;
+	w->http = NULL;
+	if (!w->settings)
+		return;
+	pthread_mutex_lock(&w->service->lock);
+	settings_unref(w->settings);
+	pthread_mutex_unlock(&w->service->lock);
+	w->settings = NULL;
+}
+
+void worker_fini(struct worker *w)
+{
+	worker_drop(w);
+	media_sniffer_free(w->sniffer);
+	w->sniffer = NULL;
+}
+
+void worker_refresh(struct worker *w)
+{
+	struct service *s = w->service;
+
+	if (w->settings && w->generation == atomic_load_explicit(&s->generation, memory_order_acquire))
+		return;
+	worker_drop(w);
+	pthread_mutex_lock(&s->lock);
+	w->settings = s->settings;
+	w->settings->refs++;
+	w->generation = atomic_load(&s->generation);
+	pthread_mutex_unlock(&s->lock);
+}
+
+struct wechat *worker_wechat(struct worker *w)
+{
+	if (!w->wechat)
+		w->wechat = wechat_new(w->settings->wechat);
+	return w->wechat;
+}
+
+struct http *worker_http(struct worker *w)
+{
+	const char *ca_file = w->settings->config->wechat.ca_file;
+	struct http_options options = { .ca_file = *ca_file ? ca_file : NULL };
+
+	if (!w->http)
+		w->http = http_new(&options);
+	return w->http;
+}
+
+enum error call_fail(struct call *c, enum error e, const char *message)
+{
+	c->message = message;
+	return e;
+}
+
+enum error call_store_failed(struct call *c, const char *what, int r)
+{
+	log_error("store-failed", "what=%s error=%d uid=%s", what, -r, *c->uid ? c->uid : "-");
+	c->retry_s = 1;
+	if (r == -ENOSPC)
+		return call_fail(c, ERR_STORE, "the store is full");
+	return ERR_STORE;
+}
+
+bool call_wechat_enter(struct call *c)
+{
+	atomic_int *waiting = &c->w->service->waiting_for_wechat;
+
+	if (atomic_fetch_add_explicit(waiting, 1, memory_order_relaxed) < c->settings->wechat_max)
+		return true;
+	atomic_fetch_sub_explicit(waiting, 1, memory_order_relaxed);
+	audit_count(&c->w->service->audit, COUNT_BUSY, 1);
+	c->retry_s = 1;
+	return false;
+}
+
+void call_wechat_leave(struct call *c)
+{
+	atomic_fetch_sub_explicit(&c->w->service->waiting_for_wechat, 1, memory_order_relaxed);
+}
+
+enum error call_wechat_failed(struct call *c, enum error e, const struct wechat_told *told, const char *what)
+{
+	char rid[LOG_TEXT_SIZE];
+	struct buf detail = BUF_LIMIT(sizeof(c->detail) - 1);
+	int r;
+
+	log_warn("wechat-failed", "what=%s error=%s errcode=%lld rid=%s ms=%u", what, error_name(e),
+		 (long long)told->errcode, log_text(rid, told->rid, strlen(told->rid)), told->waited_ms);
+	if (e == ERR_WECHAT_BUSY)
+		c->retry_s = 1;
+	if (told->errcode) {
+		r = buf_addf(&detail, "{\"errcode\":%lld", (long long)told->errcode);
+		if (r == 0 && *told->rid && strspn(told->rid, "0123456789abcdef-") == strlen(told->rid))
+			r = buf_addf(&detail, ",\"rid\":\"%s\"", told->rid);
+		if (r == 0)
+			r = buf_adds(&detail, "}");
+		if (r == 0)
+			memcpy(c->detail, detail.data, detail.len + 1);
+		buf_free(&detail);
+	}
+	return e;
+}

@@ -1,0 +1,105 @@
+/* service.h - what the requests of this process share, what each thread has of its own, and one call of a route.
+ * Threads:  a struct service is everybody's; a struct worker one thread's; a struct call one request's.
+ * SIGHUP makes a new struct settings; each worker goes over to it at its next request. */
+#ifndef WXCHAT_SERVICE_H
+#define WXCHAT_SERVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "audit.h"
+#include "bans.h"
+#include "config.h"
+#include "error.h"
+#include "http.h"
+#include "media.h"
+#include "request.h"
+#include "store.h"
+#include "wechat.h"
+
+enum { SEAL_KEY_LEN = 32 };
+
+/* What follows from the configuration; constant. */
+struct settings {
+	unsigned refs;				/* under service.lock */
+	struct config *config;
+	struct wechat_shared *wechat;
+	struct media_types types;
+	uint8_t seal_key[SEAL_KEY_LEN];		/* seals session_keys in the store */
+	uint8_t push_key[32];			/* of the message push's safe mode */
+	bool has_push_key;
+	int wechat_max;				/* threads that may wait for WeChat at once */
+};
+
+struct service {
+	struct store *store;
+	struct bans *bans;
+	struct audit audit;
+	pthread_mutex_t lock;			/* guards settings and its refs */
+	struct settings *settings;
+	atomic_uint generation;			/* goes up with each new settings */
+	atomic_int waiting_for_wechat;
+	atomic_llong swept_ms;			/* when leftovers of uploads were last removed */
+};
+
+/* Takes config in any case.  On failure why says what is wrong with it, for people. */
+struct settings *settings_new(struct config *config, struct store *store, char why[static 200]);
+
+/* Opens the store, derives the settings; takes config.  0, or -1 with why filled. */
+int service_init(struct service *s, struct config *config, char why[static 200]);
+void service_fini(struct service *s);
+
+/* Puts new settings in place; takes them. */
+void service_renew(struct service *s, struct settings *settings);
+
+struct worker {
+	struct service *service;
+	struct settings *settings;		/* a reference */
+	unsigned generation;
+	struct wechat *wechat;			/* made when first needed */
+	struct http *http;			/* for the bucket; made when first needed */
+	struct media_sniffer *sniffer;		/* made at the first upload */
+};
+
+void worker_init(struct worker *w, struct service *s);
+void worker_fini(struct worker *w);
+
+/* At the beginning of each request: goes over to the newest settings. */
+void worker_refresh(struct worker *w);
+
+/* NULL when memory ran out. */
+struct wechat *worker_wechat(struct worker *w);
+struct http *worker_http(struct worker *w);
+
+struct call {
+	struct worker *w;
+	struct request *rq;
+	const struct config *config;
+	const struct settings *settings;
+	struct store *store;
+	int64_t now_ms;
+	int64_t began_us;
+	char address[ADDRESS_MAX];	/* the client's */
+	struct answer answer;
+	const char *message;		/* for an error, instead of the usual words; constant text */
+	char detail[128];		/* JSON text for an error, or "" */
+	unsigned retry_s;		/* Retry-After, or 0 */
+	char uid[UID_LEN + 1];		/* once known: for the log */
+};
+
+/* For handlers that fail: keeps message, returns e. */
+enum error call_fail(struct call *c, enum error e, const char *message);
+
+/* A store's errno as what the client is told; logs it. */
+enum error call_store_failed(struct call *c, const char *what, int r);
+
+/* Before and after asking WeChat: false when as many others wait as may (503, with Retry-After). */
+bool call_wechat_enter(struct call *c);
+void call_wechat_leave(struct call *c);
+
+/* What WeChat told, as the error's detail, and in the log. */
+enum error call_wechat_failed(struct call *c, enum error e, const struct wechat_told *told, const char *what);
+
+#endif

@@ -1,0 +1,107 @@
+/* stream.c - FastCGI over libfcgi, and plain CGI.  Knows bytes and no HTTP.
+ *
+ * The connection is accepted by our caller and handed to libfcgi, whose own accept takes a lack of descriptors for a
+ * shutdown, sets no timeout, and cannot be stopped from outside.  keepConnection tells FCGX_Accept_r that the
+ * descriptor put into ipcFd is open; the web server's flag replaces it as soon as the request begins. */
+#include "stream.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+int fastcgi_init(void)
+{
+	/* how long a close may linger for a peer that does not close, in milliseconds; read once by FCGX_Init */
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "500", 0);
+	if (FCGX_Init() != 0)
+		return -ENOSYS;
+	signal(SIGPIPE, SIG_IGN);	/* FCGX_Init replaces it by a handler that does nothing */
+	return 0;
+}
+
+static int fastcgi_read(void *arg, char *out, size_t size)
+{
+	struct fastcgi *f = arg;
+	int n = FCGX_GetStr(out, size > INT_MAX ? INT_MAX : (int)size, f->fcgx.in);
+
+	if (n == 0 && FCGX_GetError(f->fcgx.in) != 0)	/* a client that left, an abort, a timeout */
+		return -EPROTO;
+	return n;
+}
+
+static int fastcgi_write(void *arg, const char *bytes, size_t len)
+{
+	struct fastcgi *f = arg;
+
+	while (len > 0) {
+		int piece = len > 1 << 20 ? 1 << 20 : (int)len;
+
+		if (FCGX_PutStr(bytes, piece, f->fcgx.out) != piece)
+			return -EPIPE;
+		bytes += piece;
+		len -= (size_t)piece;
+	}
+	return 0;
+}
+
+int fastcgi_open(struct fastcgi *f, int fd, unsigned idle_ms)
+{
+	struct timeval t = { .tv_sec = idle_ms / 1000, .tv_usec = idle_ms % 1000 * 1000 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+	FCGX_InitRequest(&f->fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR);
+	f->fcgx.ipcFd = fd;
+	f->fcgx.keepConnection = 1;
+	if (FCGX_Accept_r(&f->fcgx) < 0)
+		return -EPROTO;
+	f->fcgx.keepConnection = 0;	/* a kept connection would pin this thread, and unread bytes could forge requests */
+	f->stream = (struct stream){ .read = fastcgi_read, .write = fastcgi_write, .arg = f };
+	return 0;
+}
+
+void fastcgi_close(struct fastcgi *f, bool body_ended)
+{
+	char rest;
+
+	/* the record that ends the body may still be in the socket; closing on it would reset the connection */
+	if (body_ended && FCGX_GetStr(&rest, 1, f->fcgx.in) == 0 && FCGX_GetError(f->fcgx.in) == 0)
+		f->fcgx.detached = 1;
+	FCGX_Finish_r(&f->fcgx);
+}
+
+static int cgi_read(void *arg, char *out, size_t size)
+{
+	ssize_t n;
+
+	(void)arg;
+	do
+		n = read(STDIN_FILENO, out, size > INT_MAX ? INT_MAX : size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -EPROTO : (int)n;
+}
+
+static int cgi_write(void *arg, const char *bytes, size_t len)
+{
+	(void)arg;
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EPIPE;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+void cgi_open(struct stream *stream)
+{
+	*stream = (struct stream){ .read = cgi_read, .write = cgi_write, .arg = NULL };
+}
