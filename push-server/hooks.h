@@ -24,9 +24,11 @@ enum hook_event { HOOK_OCCUPIED, HOOK_VACATED, HOOK_JOIN, HOOK_LEAVE, HOOK_MESSA
  * is switched on; the other functions take NULL, too.  -errno with why. */
 int hooks_start(struct server *s, struct hooks **out, char why[static 200]);
 
-/* Before the workers end: what waits for a check is let go as [check] on_failure says, what was to be reported is
- * tried once more.  Waits a few seconds at most. */
+/* Before the workers end: what waits for a check is let go as [check] on_failure says.  Waits a few seconds at most. */
 void hooks_stop(struct hooks *h);
+
+/* After the workers have ended, whose last events are reported yet, with one try. */
+void hooks_free(struct hooks *h);
 
 /* Takes the ask when it needs checking (true): home_checked is called later, from another thread, and ask->text and
  * ask->words may be others by then.  False: nothing to check, go on. */
