@@ -91,7 +91,7 @@ struct history_request {
 	uint64_t id;
 	/* out */
 	int error;
-	bool is_duplicate;		/* this cid is stored already, as id; nothing was added */
+	bool is_duplicate;		/* this cid is stored already, as id, or recalled already; nothing was changed */
 	uint64_t number;
 	/* the submitter's own */
 	void *context;
@@ -119,7 +119,9 @@ struct history_entry {
 	size_t len;
 };
 
-/* Calls fn for the messages from..to (both included) that are kept, in order, until it returns non-zero. */
+/* Calls fn for the messages from..to (both included) that are kept, in order, until it returns non-zero.
+ * In one snapshot, which keeps pages from being used again: for pages of history, not for all of it.  fn may look up
+ * values and bounds with the same reader. */
 int history_each(struct history_reader *r, const char *room, uint64_t from, uint64_t to,
 		 int (*fn)(const struct history_entry *entry, void *arg), void *arg);
 
@@ -149,6 +151,11 @@ struct history_stats {
 };
 void history_stats(struct history *h, struct history_stats *out);
 
+/* A consistent copy into dir, which must exist and be empty, while all goes on. */
 int history_backup(struct history *h, const char *dir);
+
+/* Gives a copy that is put back a new epoch, so that clients ask for all again; while no server has dir open.
+ * (Removing the row "epoch" from the table "meta" does the same.) */
+int history_mark_restored(const char *dir, char why[static 200]);
 
 #endif
