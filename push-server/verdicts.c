@@ -28,23 +28,19 @@ struct verdicts {
 
 static const char mark_key[] = "events";
 
-bool verdict_read(const char *json, size_t len, struct buf *url, struct buf *uid)
+bool verdict_read(const char *json, size_t len, struct buf *url)
 {
 	struct json_object *o = json_parse(json, len);
-	const char *event, *suggest, *text;
+	const char *kind, *text;
 	bool is_risky = false;
 	size_t n;
 
 	if (o == NULL)
 		return false;
-	event = json_text(o, "event", &n);
-	suggest = json_text(o, "suggest", &n);
-	if (event != NULL && strcmp(event, "media_check") == 0 && suggest != NULL && strcmp(suggest, "risky") == 0 &&
-	    (text = json_text(o, "url", &n)) != NULL && n > 0 && buf_add(url, text, n) == 0) {
+	kind = json_text(o, "kind", &n);
+	if (kind != NULL && strcmp(kind, "media") == 0 && json_truthy(o, "risky") &&
+	    (text = json_text(o, "url", &n)) != NULL && n > 0 && buf_add(url, text, n) == 0)
 		is_risky = true;
-		if ((text = json_text(o, "uid", &n)) != NULL)
-			(void)buf_add(uid, text, n);
-	}
 	json_object_put(o);
 	return is_risky;
 }
@@ -147,7 +143,7 @@ static void remember(struct verdicts *v)
 static void look(void *owner)
 {
 	struct verdicts *v = owner;
-	struct buf json = BUF_INIT, url = BUF_INIT, uid = BUF_INIT;
+	struct buf json = BUF_INIT, url = BUF_INIT;
 	uint64_t number, version = store_version(v->server->store);
 	bool is_new = false;
 
@@ -156,11 +152,10 @@ static void look(void *owner)
 	while (store_event_next(v->server->store, v->after, &number, &json) == 0) {
 		v->after = number;
 		is_new = true;
-		if (verdict_read(json.data, json.len, &url, &uid))
+		if (verdict_read(json.data, json.len, &url))
 			search_all(v, &url, clock_wall_ms());
 		buf_reset(&json);
 		buf_reset(&url);
-		buf_reset(&uid);
 	}
 	if (is_new)
 		remember(v);
@@ -168,7 +163,6 @@ static void look(void *owner)
 	v->has_looked = true;
 	buf_free(&json);
 	buf_free(&url);
-	buf_free(&uid);
 }
 
 struct verdicts *verdicts_new(struct server *s)

@@ -16,8 +16,8 @@ enum {
 	VERDICTS_REACH_MS = 24 * 3600 * 1000	/* how far back messages are searched for the file */
 };
 
-/* Does the event say that a file is risky?  Then its URL and uploader (uid may be empty) are appended. */
-bool verdict_read(const char *json, size_t len, struct buf *url, struct buf *uid);
+/* Does the event, {"kind":"media","url":U,"risky":true,…}, say that a file is risky?  Then its URL is appended. */
+bool verdict_read(const char *json, size_t len, struct buf *url);
 
 struct server;
 struct verdicts;
