@@ -40,6 +40,7 @@ struct store_options {
 
 int store_open(const struct store_options *options, struct store **out, char why[static 200]);
 void store_close(struct store *s);
+bool store_is_read_only(const struct store *s);
 
 struct user {
 	char uid[UID_LEN + 1];
@@ -78,7 +79,7 @@ int store_session_rekey(struct store *s, const uint8_t id[static SESSION_ID_LEN]
 			size_t len);
 int store_session_end(struct store *s, const uint8_t id[static SESSION_ID_LEN]);
 
-/* Ends every session of the user; returns how many. */
+/* Ends every session of the user; returns how many (0 for unknown users, too). */
 int store_user_end_sessions(struct store *s, const char *uid);
 
 int store_user(struct store *s, const char *uid, struct user *out);
@@ -88,7 +89,8 @@ int store_user_by_openid(struct store *s, const char *openid, struct user *out);
 int store_user_update(struct store *s, const char *uid, const char *nick, const char *avatar,
 		      const char *phone);
 
-/* For the operator: walks all in key order until fn returns non-zero.  Expired sessions are passed over. */
+/* For the operator: walks all in key order until fn returns non-zero, which is then returned.  Expired sessions are
+ * passed over.  fn may call the store; what changes meanwhile may or may not be seen. */
 int store_each_session(struct store *s, int64_t now_ms, int (*fn)(const struct session *, void *), void *arg);
 int store_each_user(struct store *s, int (*fn)(const struct user *, void *), void *arg);
 
@@ -142,10 +144,14 @@ int store_rate(struct store *s, const char *key, unsigned limit, unsigned window
 	       unsigned *retry_s);
 
 /* WeChat's access token, shared by all processes.  *refresh is set for one caller at a time when the token is
- * missing or within early_ms of its end: that caller is to fetch a new one (others use the old one meanwhile).
- * -ENOENT when there is none at all. */
+ * missing or within early_ms of its end: that caller is to fetch a new one (others use the old one meanwhile)
+ * within TOKEN_LEASE_MS, and to say so when it could not.  -ENOENT when there is none at all; *refresh is set
+ * then as well, and token is "". */
+enum { TOKEN_LEASE_MS = 10000 };
 int store_token(struct store *s, int64_t now_ms, int64_t early_ms, char token[static TOKEN_MAX], bool *refresh);
 int store_token_put(struct store *s, const char *token, int64_t expires_ms);
+/* The fetch failed: another may try at once. */
+int store_token_give_up(struct store *s);
 /* Forgets the token if it is still this one. */
 int store_token_drop(struct store *s, const char *token);
 /* Read-only users: the token as it is; -ENOENT when missing or expired. */

@@ -1,0 +1,330 @@
+/* store_limits.c - what is counted: uses in a window of time, first arrivals, bytes of media, events of the
+ * login program.  What can be answered by reading is, so that a flood costs no writes. */
+#include "store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store_internal.h"
+
+enum {
+	RATES_MAX = 65536, SEEN_MAX = 65536, TRACES_MAX = 65536,
+	RATE_RECORD = 1 + 8 + 8,	/* version, end of the window, uses */
+	TRACE_HEAD = 1 + 8 + UID_RAW,	/* version, end, uid, then the URL */
+	URL_MAX = 2048
+};
+
+static const int64_t TRACE_LIFE_MS = 24 * 3600 * 1000;	/* verdicts come within half an hour */
+
+/* When the table is full the record that would end first goes. */
+static int make_room(struct store *s, MDB_txn *txn, enum table table, enum kind kind, size_t max)
+{
+	int r;
+
+	if (store_count(s, txn, table) < max)
+		return 0;
+	r = expiry_pop(s, txn, kind, INT64_MAX);
+	return r < 0 ? r : 0;
+}
+
+/* --- rates --- */
+
+struct rate {
+	struct store *s;
+	uint8_t key[HASH_LEN];
+	uint64_t limit, uses;
+	int64_t window_ms, now_ms, end_ms;
+};
+
+/* Fills uses and end_ms with the window in force; uses 0 when a new one is to begin. */
+static int rate_load(struct rate *a, MDB_txn *txn)
+{
+	const uint8_t *p;
+	MDB_val record;
+	int r = store_get(a->s, txn, T_RATES, val(a->key, HASH_LEN), &record);
+
+	a->uses = 0;
+	a->end_ms = 0;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	p = record.mv_data;
+	if (record.mv_size != RATE_RECORD || p[0] != 1)
+		return -EUCLEAN;
+	a->end_ms = (int64_t)get_le64(p + 1);
+	/* A window that ends later than any could was begun before the clock was set back, or was a longer one. */
+	if (a->end_ms > a->now_ms && a->end_ms - a->now_ms <= a->window_ms)
+		a->uses = get_le64(p + 9);
+	return 0;
+}
+
+static int rate_write(MDB_txn *txn, void *arg)
+{
+	struct rate *a = arg;
+	const MDB_val key = val(a->key, HASH_LEN);
+	uint8_t record[RATE_RECORD] = { 1 };
+	int r = rate_load(a, txn);
+
+	if (r < 0)
+		return r;
+	if (a->uses >= a->limit)
+		return -EAGAIN;
+	if (a->uses == 0) {
+		r = a->end_ms ? expiry_del(a->s, txn, KIND_RATE, a->end_ms, key)
+			      : make_room(a->s, txn, T_RATES, KIND_RATE, RATES_MAX);
+		a->end_ms = a->now_ms + a->window_ms;
+		if (r == 0)
+			r = expiry_put(a->s, txn, KIND_RATE, a->end_ms, key);
+	}
+	put_le64(record + 1, (uint64_t)a->end_ms);
+	put_le64(record + 9, a->uses + 1);
+	if (r == 0)
+		r = store_put(a->s, txn, T_RATES, key, val(record, sizeof(record)));
+	if (r == 0)
+		r = store_purge(a->s, txn, a->now_ms);
+	return r;
+}
+
+int store_rate(struct store *s, const char *key, unsigned limit, unsigned window_s, int64_t now_ms, unsigned *retry_s)
+{
+	struct rate a = { .s = s, .limit = limit, .window_ms = (int64_t)window_s * 1000, .now_ms = now_ms };
+	MDB_txn *txn;
+	int r = store_hash(key, strlen(key), a.key);
+
+	if (r == 0)
+		r = mdb_read_begin(s->mdb, &txn);
+	if (r < 0)
+		return r;
+	r = rate_load(&a, txn);
+	mdb_read_end(s->mdb, txn);
+	if (r == 0 && a.uses >= limit)
+		r = -EAGAIN;
+	if (r == 0)
+		r = mdb_write(s->mdb, rate_write, &a);
+	if (r == -EAGAIN)
+		*retry_s = a.end_ms > now_ms ? (unsigned)((a.end_ms - now_ms + 999) / 1000) : 1;
+	return r;
+}
+
+/* --- first arrivals --- */
+
+struct seen {
+	struct store *s;
+	uint8_t key[HASH_LEN];
+	int64_t end_ms, now_ms, old_end_ms;
+};
+
+/* -EALREADY when it was seen. */
+static int seen_load(struct seen *a, MDB_txn *txn)
+{
+	MDB_val record;
+	int r = store_get(a->s, txn, T_SEEN, val(a->key, HASH_LEN), &record);
+
+	a->old_end_ms = 0;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (record.mv_size != 8)
+		return -EUCLEAN;
+	a->old_end_ms = (int64_t)get_le64(record.mv_data);
+	return a->old_end_ms > a->now_ms ? -EALREADY : 0;
+}
+
+static int seen_write(MDB_txn *txn, void *arg)
+{
+	struct seen *a = arg;
+	const MDB_val key = val(a->key, HASH_LEN);
+	uint8_t record[8];
+	int r = seen_load(a, txn);
+
+	if (r < 0)
+		return r;
+	r = a->old_end_ms ? expiry_del(a->s, txn, KIND_SEEN, a->old_end_ms, key)
+			  : make_room(a->s, txn, T_SEEN, KIND_SEEN, SEEN_MAX);
+	put_le64(record, (uint64_t)a->end_ms);
+	if (r == 0)
+		r = store_put(a->s, txn, T_SEEN, key, val(record, sizeof(record)));
+	if (r == 0)
+		r = expiry_put(a->s, txn, KIND_SEEN, a->end_ms, key);
+	if (r == 0)
+		r = store_purge(a->s, txn, a->now_ms);
+	return r;
+}
+
+int store_seen(struct store *s, const char *key, unsigned window_s, int64_t now_ms, bool *seen)
+{
+	struct seen a = { .s = s, .end_ms = now_ms + (int64_t)window_s * 1000, .now_ms = now_ms };
+	MDB_txn *txn;
+	int r = store_hash(key, strlen(key), a.key);
+
+	if (r == 0)
+		r = mdb_read_begin(s->mdb, &txn);
+	if (r < 0)
+		return r;
+	r = seen_load(&a, txn);
+	mdb_read_end(s->mdb, txn);
+	if (r == 0)
+		r = mdb_write(s->mdb, seen_write, &a);
+	if (r < 0 && r != -EALREADY)
+		return r;
+	*seen = r == -EALREADY;
+	return 0;
+}
+
+/* --- bytes of media --- */
+
+struct reserve {
+	struct store *s;
+	uint8_t uid[UID_RAW];
+	int64_t bytes;
+	uint64_t user_quota, total_quota;
+};
+
+static int load_number(struct store *s, MDB_txn *txn, enum table table, MDB_val key, uint64_t *out)
+{
+	MDB_val record;
+	int r = store_get(s, txn, table, key, &record);
+
+	*out = 0;
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0 && record.mv_size != 8)
+		r = -EUCLEAN;
+	if (r == 0)
+		*out = get_le64(record.mv_data);
+	return r;
+}
+
+/* With bytes given back that were never taken, nothing is kept rather than less than nothing. */
+static uint64_t count_up(uint64_t have, int64_t bytes)
+{
+	uint64_t back = bytes < 0 ? -(uint64_t)bytes : 0;
+
+	return bytes < 0 ? (back > have ? 0 : have - back) : have + (uint64_t)bytes;
+}
+
+static int reserve_write(MDB_txn *txn, void *arg)
+{
+	struct reserve *a = arg;
+	const MDB_val uid = val(a->uid, UID_RAW), total_key = val("media", 5);
+	uint64_t user, total;
+	uint8_t bytes[8];
+	int r;
+
+	if ((r = load_number(a->s, txn, T_MEDIA, uid, &user)) < 0 ||
+	    (r = load_number(a->s, txn, T_STATE, total_key, &total)) < 0)
+		return r;
+	user = count_up(user, a->bytes);
+	total = count_up(total, a->bytes);
+	if (a->bytes > 0 && ((a->user_quota && user > a->user_quota) || (a->total_quota && total > a->total_quota)))
+		return -EDQUOT;
+	put_le64(bytes, user);
+	r = store_put(a->s, txn, T_MEDIA, uid, val(bytes, 8));
+	put_le64(bytes, total);
+	if (r == 0)
+		r = store_put(a->s, txn, T_STATE, total_key, val(bytes, 8));
+	return r;
+}
+
+int store_media_reserve(struct store *s, const char *uid, int64_t bytes, uint64_t user_quota, uint64_t total_quota)
+{
+	struct reserve a = { .s = s, .bytes = bytes, .user_quota = user_quota, .total_quota = total_quota };
+	int r = uid_read(uid, a.uid);
+
+	return r < 0 ? r : mdb_write(s->mdb, reserve_write, &a);
+}
+
+/* --- which upload a media check speaks of --- */
+
+struct trace {
+	struct store *s;
+	uint8_t key[HASH_LEN], uid[UID_RAW];
+	int64_t end_ms, now_ms;
+	const char *url;		/* putting */
+	char taken[URL_MAX];		/* taking */
+	size_t taken_len;
+};
+
+static int trace_remove(struct trace *t, MDB_txn *txn, const MDB_val *record)
+{
+	const int64_t end_ms = (int64_t)get_le64((const uint8_t *)record->mv_data + 1);
+	int r = expiry_del(t->s, txn, KIND_TRACE, end_ms, val(t->key, HASH_LEN));
+
+	return r < 0 ? r : store_del(t->s, txn, T_TRACES, val(t->key, HASH_LEN));
+}
+
+static int trace_load(struct trace *t, MDB_txn *txn, MDB_val *record)
+{
+	int r = store_get(t->s, txn, T_TRACES, val(t->key, HASH_LEN), record);
+
+	if (r == 0 && (record->mv_size < TRACE_HEAD || record->mv_size > TRACE_HEAD + URL_MAX ||
+		       *(const uint8_t *)record->mv_data != 1))
+		r = -EUCLEAN;
+	return r;
+}
+
+static int trace_put_write(MDB_txn *txn, void *arg)
+{
+	uint8_t bytes[TRACE_HEAD + URL_MAX] = { 1 };
+	struct trace *t = arg;
+	size_t len = strlen(t->url);
+	MDB_val record;
+	int r = trace_load(t, txn, &record);
+
+	if (r == 0)
+		r = trace_remove(t, txn, &record);
+	else if (r == -ENOENT)
+		r = make_room(t->s, txn, T_TRACES, KIND_TRACE, TRACES_MAX);
+	put_le64(bytes + 1, (uint64_t)t->end_ms);
+	memcpy(bytes + 9, t->uid, UID_RAW);
+	memcpy(bytes + TRACE_HEAD, t->url, len);
+	if (r == 0)
+		r = store_put(t->s, txn, T_TRACES, val(t->key, HASH_LEN), val(bytes, TRACE_HEAD + len));
+	if (r == 0)
+		r = expiry_put(t->s, txn, KIND_TRACE, t->end_ms, val(t->key, HASH_LEN));
+	if (r == 0)
+		r = store_purge(t->s, txn, t->now_ms);
+	return r;
+}
+
+int store_trace_put(struct store *s, const char *trace_id, const char *uid, const char *url, int64_t now_ms)
+{
+	struct trace t = { .s = s, .end_ms = now_ms + TRACE_LIFE_MS, .now_ms = now_ms, .url = url };
+	int r = uid_read(uid, t.uid);
+
+	if (strlen(url) > URL_MAX)
+		return -EMSGSIZE;
+	if (r == 0)
+		r = store_hash(trace_id, strlen(trace_id), t.key);
+	return r < 0 ? r : mdb_write(s->mdb, trace_put_write, &t);
+}
+
+static int trace_take_write(MDB_txn *txn, void *arg)
+{
+	struct trace *t = arg;
+	MDB_val record;
+	int r = trace_load(t, txn, &record);
+
+	if (r < 0)
+		return r;
+	memcpy(t->uid, (const uint8_t *)record.mv_data + 9, UID_RAW);
+	t->taken_len = record.mv_size - TRACE_HEAD;
+	memcpy(t->taken, (const uint8_t *)record.mv_data + TRACE_HEAD, t->taken_len);
+	return trace_remove(t, txn, &record);
+}
+
+int store_trace_take(struct store *s, const char *trace_id, char uid[static UID_LEN + 1], struct buf *url)
+{
+	struct trace t = { .s = s };
+	int r = store_hash(trace_id, strlen(trace_id), t.key);
+
+	if (r == 0)
+		r = mdb_write(s->mdb, trace_take_write, &t);
+	if (r == 0)
+		r = buf_add(url, t.taken, t.taken_len);
+	if (r == 0)
+		uid_write(t.uid, uid);
+	return r;
+}
