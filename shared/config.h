@@ -14,7 +14,7 @@ enum config_for { CONFIG_FOR_LOGIN = 1, CONFIG_FOR_PUSH = 2, CONFIG_FOR_CTL = 4 
 
 /* Strings are never NULL ("" when not set).  Units are in the names. */
 struct config {
-#define CONFIG_SECTION(section) struct {
+#define CONFIG_SECTION(section, users, help) struct {
 #define CONFIG_TEXT(section, key, value, flags, help) char *key;
 #define CONFIG_INT(section, key, value, least, most, help) int64_t key;
 #define CONFIG_CHOICE(section, key, value, choices, help) char *key;

@@ -1,0 +1,524 @@
+/* config.c - one INI file and the environment into struct config.  inih tells sections, keys and comments apart; lines
+ * are read here, because it cuts long ones, joins indented ones and does not mind NUL bytes or directories. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_table.h"
+#include "log.h"
+
+#define DEFAULT_PATH "/etc/wxchat/wxchat.conf"
+
+enum { LINE_MAX_LEN = 4096, NAME_MAX_LEN = 64, LINE_OF_ENVIRONMENT = -1 };
+
+extern char **environ;
+
+struct load {
+	struct config *config;
+	const char *path;
+	FILE *file;
+	char *why;			/* CONFIG_WHY_SIZE bytes */
+	bool is_failed;
+	int line;			/* the one being read, from 1 */
+	char text[LINE_MAX_LEN + 1];	/* it, as it is in the file */
+	const char *value;		/* in text, behind the sign that ends the key */
+	int lines[CONFIG_KEY_COUNT];	/* where each key was set: a line, LINE_OF_ENVIRONMENT, or 0 */
+	int section_lines[CONFIG_SECTION_COUNT];
+};
+
+/* The first failure counts. */
+__attribute__((format(printf, 3, 4)))
+static void load_failed(struct load *l, int line, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	if (l->is_failed)
+		return;
+	l->is_failed = true;
+	if (line > 0)
+		n = snprintf(l->why, CONFIG_WHY_SIZE, "%s:%d: ", l->path, line);
+	else
+		n = snprintf(l->why, CONFIG_WHY_SIZE, "%s: ", line < 0 ? "environment" : l->path);
+	if (n < 0 || n >= CONFIG_WHY_SIZE)
+		return;
+	va_start(ap, format);
+	vsnprintf(l->why + n, (size_t)(CONFIG_WHY_SIZE - n), format, ap);
+	va_end(ap);
+}
+
+/* "wechat.app_id" names the variable WXCHAT_WECHAT_APP_ID. */
+static void variable_name(const struct config_key *key, char out[static 2 * NAME_MAX_LEN])
+{
+	char *p;
+
+	snprintf(out, 2 * NAME_MAX_LEN, "WXCHAT_%s_%s", key->section, key->name);
+	for (p = out; *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+}
+
+/* A failure that is about key, wherever it was set. */
+static void key_failed(struct load *l, const struct config_key *key, const char *why)
+{
+	char variable[2 * NAME_MAX_LEN];
+	int line = l->lines[key - config_keys];
+
+	variable_name(key, variable);
+	load_failed(l, line, "%s: %s", line < 0 ? variable : key->name, why);
+}
+
+/* --- the file --- */
+
+static void section_failed(struct load *l, const char *name, size_t len)
+{
+	char quoted[LOG_TEXT_SIZE], all[CONFIG_WHY_SIZE] = "";
+	size_t i, n = 0;
+
+	for (i = 0; i < CONFIG_SECTION_COUNT; i++)
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s[%s]", i ? ", " : "", config_sections[i].name);
+	load_failed(l, l->line, "%s: there is no such section; allowed are %s", log_text(quoted, name, len), all);
+}
+
+/* A line that begins with '['.  Returns false if it is not a whole section line. */
+static bool take_section(struct load *l, char *text)
+{
+	char *end = strchr(text, ']');
+	const struct config_section *section;
+	const char *behind;
+
+	if (!end) {
+		load_failed(l, l->line, "the section's name does not end; [NAME] is allowed");
+		return false;
+	}
+	behind = end + 1 + strspn(end + 1, " \t");
+	if (*behind && *behind != ';' && *behind != '#') {
+		load_failed(l, l->line, "there is more behind the section's name; a key is allowed on the next line");
+		return false;
+	}
+	end[0] = '\0';
+	section = config_section_find(text + 1);
+	if (!section) {
+		section_failed(l, text + 1, strlen(text + 1));
+		return false;
+	}
+	end[0] = ']';
+	end[1] = '\0';
+	if (!l->section_lines[section - config_sections])
+		l->section_lines[section - config_sections] = l->line;
+	return true;
+}
+
+/* Cuts a line that sets a key behind its sign and keeps the rest as the value. */
+static bool take_key(struct load *l, char *text)
+{
+	size_t n = strcspn(text, "=:"), name = n;
+	char quoted[LOG_TEXT_SIZE];
+	char *end;
+
+	if (!text[n]) {
+		load_failed(l, l->line, "is neither a key nor a section; KEY = VALUE, [SECTION] or a comment behind ; "
+			    "or # is allowed");
+		return false;
+	}
+	while (name > 0 && strchr(" \t", text[name - 1]))
+		name--;
+	if (name == 0 || name > NAME_MAX_LEN) {
+		load_failed(l, l->line, "%s: there is no such key; KEY = VALUE is allowed", log_text(quoted, text, name));
+		return false;
+	}
+	/* as inih has it: a blank and a semicolon begin a comment */
+	for (end = text + n + 1; *end; end++)
+		if (*end == ';' && strchr(" \t", end[-1]))
+			break;
+	while (end > text + n + 1 && strchr(" \t", end[-1]))
+		end--;
+	*end = '\0';
+	l->value = text + n + 1 + strspn(text + n + 1, " \t");
+	return true;
+}
+
+/* Reads a line without its end into l->text; false at the end of the file and on failures. */
+static bool read_line(struct load *l)
+{
+	size_t n = 0;
+	int c;
+
+	l->line++;
+	while ((c = getc(l->file)) != EOF && c != '\n') {
+		if (c == '\0') {
+			load_failed(l, l->line, "holds a NUL byte; a text file is allowed");
+			return false;
+		}
+		if (n == LINE_MAX_LEN) {
+			load_failed(l, l->line, "is too long; %d bytes are allowed", LINE_MAX_LEN);
+			return false;
+		}
+		l->text[n++] = (char)c;
+	}
+	if (ferror(l->file)) {
+		load_failed(l, 0, "cannot be read: %s", strerror(errno));
+		return false;
+	}
+	if (n > 0 && l->text[n - 1] == '\r')
+		n--;
+	l->text[n] = '\0';
+	return c != EOF || n > 0;
+}
+
+/* inih's reader: hands over sections and keys, but no values, which may be longer than it takes. */
+static char *next_line(char *out, int size, void *arg)
+{
+	struct load *l = arg;
+	char *text;
+
+	while (!l->is_failed && read_line(l)) {
+		text = l->text;
+		if (l->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
+			text += 3;
+		text += strspn(text, " \t");	/* so that inih does not take it for more of the line before */
+		if (*text == '\0' || *text == ';' || *text == '#')
+			strcpy(out, "\n");
+		else if (*text == '[' ? take_section(l, text) : take_key(l, text))
+			snprintf(out, (size_t)size, "%.*s\n", *text == '[' ? NAME_MAX_LEN : (int)strcspn(text, "=:") + 1,
+				 text);
+		else
+			break;
+		return out;
+	}
+	return NULL;
+}
+
+/* What the file or a variable says of key; line as in l->lines. */
+static bool set_key(struct load *l, const struct config_key *key, const char *value, int line)
+{
+	char why[CONFIG_WHY_SIZE];
+	char *copy = strdup(value);
+	int64_t number = 0;
+
+	if (!copy) {
+		load_failed(l, 0, "%s", strerror(ENOMEM));
+		return false;
+	}
+	l->lines[key - config_keys] = line;
+	if (!config_value_check(key, copy, &number, why)) {
+		key_failed(l, key, why);
+		explicit_bzero(copy, strlen(copy));
+		free(copy);
+		return false;
+	}
+	if (key->kind == KIND_INT || key->kind == KIND_RATE) {
+		*config_number_at(l->config, key) = number;
+		free(copy);
+	} else {
+		char **text = config_text_at(l->config, key);
+
+		free(*text);
+		*text = copy;
+	}
+	return true;
+}
+
+static int on_key(void *arg, const char *section, const char *name, const char *unused)
+{
+	const struct config_key *key = config_key_find(section, name);
+	char quoted[LOG_TEXT_SIZE], all[CONFIG_WHY_SIZE] = "";
+	struct load *l = arg;
+	size_t i, n = 0;
+
+	(void)unused;
+	if (l->is_failed)
+		return 0;
+	if (!*section) {
+		load_failed(l, l->line, "%s: stands before the first section; [SECTION] is allowed there",
+			    log_text(quoted, name, strlen(name)));
+		return 0;
+	}
+	if (!key) {
+		for (i = 0; i < CONFIG_KEY_COUNT && n < sizeof(all); i++)
+			if (strcmp(config_keys[i].section, section) == 0)
+				n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n ? ", " : "", config_keys[i].name);
+		load_failed(l, l->line, "%.*s: there is no such key in [%s]; allowed are %s", NAME_MAX_LEN, name, section,
+			    all);
+		return 0;
+	}
+	if (l->lines[key - config_keys] > 0) {
+		load_failed(l, l->line, "%s: is set on line %d already; once is allowed", name,
+			    l->lines[key - config_keys]);
+		return 0;
+	}
+	return set_key(l, key, l->value, l->line);
+}
+
+static void read_file(struct load *l)
+{
+	struct stat st;
+	int line;
+
+	l->file = fopen(l->path, "re");
+	if (!l->file || fstat(fileno(l->file), &st) < 0) {
+		load_failed(l, 0, "cannot be read: %s; name another with -c FILE or WXCHAT_CONFIG", strerror(errno));
+	} else if (S_ISDIR(st.st_mode)) {
+		load_failed(l, 0, "is a directory; a file is allowed");
+	} else {
+		line = ini_parse_stream(next_line, l, on_key, l);
+		if (line != 0)
+			load_failed(l, line > 0 ? line : 0, "cannot be understood");
+	}
+	if (l->file)
+		fclose(l->file);
+	explicit_bzero(l->text, sizeof(l->text));
+}
+
+/* --- the environment --- */
+
+/* A variable of ours that is no key: an error only where it begins like a section, so that WXCHAT_CONFIG and what
+ * others may call WXCHAT_something pass. */
+static void variable_unknown(struct load *l, const char *name, size_t len)
+{
+	char quoted[LOG_TEXT_SIZE];
+	size_t i;
+
+	for (i = 0; i < CONFIG_SECTION_COUNT; i++) {
+		size_t n = strlen(config_sections[i].name);
+
+		if (len > 7 + n && strncasecmp(name + 7, config_sections[i].name, n) == 0 && name[7 + n] == '_')
+			load_failed(l, LINE_OF_ENVIRONMENT, "%s: there is no such key; WXCHAT_<SECTION>_<KEY> in capitals "
+				    "with the keys of the file is allowed", log_text(quoted, name, len));
+	}
+}
+
+static void read_environment(struct load *l)
+{
+	char **variable, name[2 * NAME_MAX_LEN];
+	size_t i, n;
+
+	for (variable = environ; *variable && !l->is_failed; variable++) {
+		if (strncmp(*variable, "WXCHAT_", 7) != 0)
+			continue;
+		n = strcspn(*variable, "=");
+		if (!(*variable)[n])
+			continue;
+		for (i = 0; i < CONFIG_KEY_COUNT; i++) {
+			variable_name(&config_keys[i], name);
+			if (strlen(name) == n && memcmp(name, *variable, n) == 0)
+				break;
+		}
+		if (i < CONFIG_KEY_COUNT)
+			set_key(l, &config_keys[i], *variable + n + 1, LINE_OF_ENVIRONMENT);
+		else
+			variable_unknown(l, *variable, n);
+	}
+}
+
+/* --- what keys demand of each other and of the machine --- */
+
+/* KEY_file's contents become KEY.  The environment's word counts more than the file's; two words of one kind are one
+ * too many. */
+static void take_secret(struct load *l, const struct config_key *file, bool may_be_closed)
+{
+	char name[NAME_MAX_LEN], why[CONFIG_WHY_SIZE];
+	const struct config_key *key;
+	char *secret, **text;
+	int error;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(strlen(file->name) - strlen("_file")), file->name);
+	key = config_key_find(file->section, name);
+	text = config_text_at(l->config, key);
+	if (**text) {
+		bool is_key_outside = l->lines[key - config_keys] < 0, is_file_outside = l->lines[file - config_keys] < 0;
+
+		if (is_key_outside == is_file_outside) {
+			snprintf(why, sizeof(why), "is set beside %s; one of the two is allowed", key->name);
+			key_failed(l, file, why);
+			return;
+		}
+		if (is_key_outside)
+			return;
+	}
+	if (!config_file_read(*config_text_at(l->config, file), &secret, &error, why)) {
+		if (!(may_be_closed && error == EACCES))
+			key_failed(l, file, why);
+		return;
+	}
+	if (config_value_check(key, secret, NULL, why)) {
+		explicit_bzero(*text, strlen(*text));
+		free(*text);
+		*text = secret;
+	} else {
+		key_failed(l, file, why);
+		explicit_bzero(secret, strlen(secret));
+		free(secret);
+	}
+}
+
+/* Each program reads the files that it uses.  The AppSecret may be closed to the push server, which needs it only to
+ * ask WeChat about content. */
+static void read_files(struct load *l, enum config_for who)
+{
+	char why[CONFIG_WHY_SIZE];
+	size_t i;
+	int error;
+
+	for (i = 0; i < CONFIG_KEY_COUNT && !l->is_failed; i++) {
+		const struct config_key *key = &config_keys[i];
+		bool is_used = (config_section_find(key->section)->users & who) != 0;
+		const char *path;
+
+		if (!(key->flags & (IS_FILE | IS_FILE_OF_SECRET)) || !is_used)
+			continue;
+		path = *config_text_at(l->config, key);
+		if (!*path)
+			continue;
+		if (key->flags & IS_FILE_OF_SECRET)
+			take_secret(l, key, who == CONFIG_FOR_PUSH && strcmp(key->section, "wechat") == 0);
+		else if (!config_file_read(path, NULL, &error, why))
+			key_failed(l, key, why);
+	}
+}
+
+/* Where a key that is not there should be: its section's line, else the file's last. */
+static int missing_line(const struct load *l, const struct config_key *key)
+{
+	int line = l->section_lines[config_section_find(key->section) - config_sections];
+
+	if (line == 0)
+		line = l->line > 1 ? l->line - 1 : 1;
+	return line;
+}
+
+static void key_missing(struct load *l, const char *section, const char *name, const char *whom)
+{
+	const struct config_key *key = config_key_find(section, name);
+	int line = l->lines[key - config_keys];
+
+	if (!**config_text_at(l->config, key))
+		load_failed(l, line > 0 ? line : missing_line(l, key), "%s: missing in [%s], but %s; needed is: %s", name,
+			    section, whom, key->help);
+}
+
+static void check_needed(struct load *l, enum config_for who)
+{
+	const struct config *c = l->config;
+	size_t i;
+
+	if (who == CONFIG_FOR_LOGIN) {
+		for (i = 0; i < CONFIG_KEY_COUNT; i++)
+			if (config_keys[i].flags & NEEDED_BY_LOGIN)
+				key_missing(l, config_keys[i].section, config_keys[i].name, "fcgi-login cannot do without it");
+		if (strcmp(c->media.store, "s3") == 0) {
+			key_missing(l, "media", "s3_endpoint", "store is s3");
+			key_missing(l, "media", "s3_bucket", "store is s3");
+			key_missing(l, "media", "s3_key_id", "store is s3");
+			key_missing(l, "media", "s3_secret", "store is s3");
+		}
+	}
+	if (who == CONFIG_FOR_PUSH) {
+		if (*c->push.tls_cert)
+			key_missing(l, "push", "tls_key", "tls_cert is set");
+		if (*c->push.tls_key)
+			key_missing(l, "push", "tls_cert", "tls_key is set");
+		if (c->push.ping_s >= c->push.idle_s)
+			key_failed(l, config_key_find("push", l->lines[config_key_find("push", "idle_s") - config_keys] ?
+						      "idle_s" : "ping_s"),
+				   "a client would be closed before it is pinged; idle_s greater than ping_s is allowed");
+	}
+}
+
+/* --- the whole --- */
+
+static bool set_defaults(struct config *c)
+{
+	char why[CONFIG_WHY_SIZE];
+	size_t i;
+
+	for (i = 0; i < CONFIG_KEY_COUNT; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if (key->kind == KIND_INT)
+			*config_number_at(c, key) = key->number;
+		else if (key->kind == KIND_RATE)
+			config_value_check(key, (char *)key->fallback, config_number_at(c, key), why);
+		else if (!(*config_text_at(c, key) = strdup(key->fallback)))
+			return false;
+	}
+	return true;
+}
+
+struct config *config_load(const char *path, enum config_for who, char why[static CONFIG_WHY_SIZE])
+{
+	struct load *l = calloc(1, sizeof(*l));
+	struct config *c = calloc(1, sizeof(*c));
+
+	if (!path)
+		path = getenv("WXCHAT_CONFIG");
+	if (!path || !*path)
+		path = DEFAULT_PATH;
+	if (!l || !c || !set_defaults(c) || !(c->path = strdup(path))) {
+		snprintf(why, CONFIG_WHY_SIZE, "%s: %s", path, strerror(ENOMEM));
+		free(l);
+		config_free(c);
+		return NULL;
+	}
+	l->config = c;
+	l->path = path;
+	l->why = why;
+	read_file(l);
+	if (!l->is_failed)
+		read_environment(l);
+	if (!l->is_failed)
+		read_files(l, who);
+	if (!l->is_failed)
+		check_needed(l, who);
+	if (!l->is_failed && !(c->session_dir = strdup(c->session.store + strlen("lmdb:"))))
+		load_failed(l, 0, "%s", strerror(ENOMEM));
+	if (l->is_failed) {
+		config_free(c);
+		c = NULL;
+	}
+	free(l);
+	return c;
+}
+
+void config_free(struct config *c)
+{
+	size_t i;
+
+	if (!c)
+		return;
+	for (i = 0; i < CONFIG_KEY_COUNT; i++) {
+		const struct config_key *key = &config_keys[i];
+		char *text;
+
+		if (key->kind != KIND_TEXT && key->kind != KIND_CHOICE)
+			continue;
+		text = *config_text_at(c, key);
+		if (text)
+			explicit_bzero(text, strlen(text));
+		free(text);
+	}
+	free(c->session_dir);
+	free(c->path);
+	free(c);
+}
+
+bool config_list_has(const char *list, const char *item)
+{
+	size_t len = strlen(item), n;
+
+	for (; *list; list += n) {
+		list += strspn(list, " \t,");
+		n = strcspn(list, " \t,");
+		if (n == len && n > 0 && memcmp(list, item, n) == 0)
+			return true;
+	}
+	return false;
+}
