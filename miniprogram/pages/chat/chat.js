@@ -199,9 +199,12 @@ Page({
 	/* Shows one message and scrolls to its id. */
 	pushMsg(message) {
 		const mine = message.type === 'user';
+		const patch = this.timeline.push(message, Date.now());
 
 		delete this.typists[message.uid];
-		this.setData(this.timeline.push(message, Date.now()));
+		this.setData(patch);
+		if (patch.list)
+			this.setData({ more: true });	/* the oldest were dropped; history has them */
 		this.showTyping();
 		this.setNum(message.number);
 		if (this.atBottom || mine)
