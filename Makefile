@@ -82,6 +82,10 @@ $(BUILD)/.deps: etc/deps.sh
 	@mkdir -p $(@D)
 	sh etc/deps.sh build
 	@touch $@
+$(BUILD)/.deps-run: etc/deps.sh tests/package.json
+	@mkdir -p $(@D)
+	sh etc/deps.sh run
+	@touch $@
 $(BUILD)/.deps-test: etc/deps.sh tests/package.json
 	@mkdir -p $(@D)
 	sh etc/deps.sh test
@@ -91,9 +95,9 @@ deps:
 
 # --- running and testing ---
 
-preview: $(BUILD)/.deps-test
+preview: $(BUILD)/.deps-run
 	node tests/preview/build.mjs $(BUILD)/preview
-run: $(BUILD)/.deps-test
+run: $(BUILD)/.deps-run
 	@$(MAKE) --no-print-directory all tools preview
 	@sh etc/run.sh $(BUILD)
 
