@@ -1,42 +1,20 @@
-/* config.c - one INI file and the environment into struct config.  inih tells sections, keys and comments apart; lines
- * are read here, because it cuts long ones, joins indented ones and does not mind NUL bytes or directories. */
+/* config.c - the file, then the environment, then the files that they name, into struct config. */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "config_table.h"
+#include "config_load.h"
 #include "log.h"
 
 #define DEFAULT_PATH "/etc/wxchat/wxchat.conf"
 
-enum { LINE_MAX_LEN = 4096, NAME_MAX_LEN = 64, LINE_OF_ENVIRONMENT = -1 };
-
 extern char **environ;
 
-struct load {
-	struct config *config;
-	const char *path;
-	FILE *file;
-	char *why;			/* CONFIG_WHY_SIZE bytes */
-	bool is_failed;
-	int line;			/* the one being read, from 1 */
-	char text[LINE_MAX_LEN + 1];	/* it, as it is in the file */
-	const char *value;		/* in text, behind the sign that ends the key */
-	int lines[CONFIG_KEY_COUNT];	/* where each key was set: a line, LINE_OF_ENVIRONMENT, or 0 */
-	int section_lines[CONFIG_SECTION_COUNT];
-};
-
-/* The first failure counts. */
-__attribute__((format(printf, 3, 4)))
-static void load_failed(struct load *l, int line, const char *format, ...)
+void load_failed(struct load *l, int line, const char *format, ...)
 {
 	va_list ap;
 	int n;
@@ -76,129 +54,7 @@ static void key_failed(struct load *l, const struct config_key *key, const char 
 	load_failed(l, line, "%s: %s", line < 0 ? variable : key->name, why);
 }
 
-/* --- the file --- */
-
-static void section_failed(struct load *l, const char *name, size_t len)
-{
-	char quoted[LOG_TEXT_SIZE], all[CONFIG_WHY_SIZE] = "";
-	size_t i, n = 0;
-
-	for (i = 0; i < CONFIG_SECTION_COUNT; i++)
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s[%s]", i ? ", " : "", config_sections[i].name);
-	load_failed(l, l->line, "%s: there is no such section; allowed are %s", log_text(quoted, name, len), all);
-}
-
-/* A line that begins with '['.  Returns false if it is not a whole section line. */
-static bool take_section(struct load *l, char *text)
-{
-	char *end = strchr(text, ']');
-	const struct config_section *section;
-	const char *behind;
-
-	if (!end) {
-		load_failed(l, l->line, "the section's name does not end; [NAME] is allowed");
-		return false;
-	}
-	behind = end + 1 + strspn(end + 1, " \t");
-	if (*behind && *behind != ';' && *behind != '#') {
-		load_failed(l, l->line, "there is more behind the section's name; a key is allowed on the next line");
-		return false;
-	}
-	end[0] = '\0';
-	section = config_section_find(text + 1);
-	if (!section) {
-		section_failed(l, text + 1, strlen(text + 1));
-		return false;
-	}
-	end[0] = ']';
-	end[1] = '\0';
-	if (!l->section_lines[section - config_sections])
-		l->section_lines[section - config_sections] = l->line;
-	return true;
-}
-
-/* Cuts a line that sets a key behind its sign and keeps the rest as the value. */
-static bool take_key(struct load *l, char *text)
-{
-	size_t n = strcspn(text, "=:"), name = n;
-	char quoted[LOG_TEXT_SIZE];
-	char *end;
-
-	if (!text[n]) {
-		load_failed(l, l->line, "is neither a key nor a section; KEY = VALUE, [SECTION] or a comment behind ; "
-			    "or # is allowed");
-		return false;
-	}
-	while (name > 0 && strchr(" \t", text[name - 1]))
-		name--;
-	if (name == 0 || name > NAME_MAX_LEN) {
-		load_failed(l, l->line, "%s: there is no such key; KEY = VALUE is allowed", log_text(quoted, text, name));
-		return false;
-	}
-	/* as inih has it: a blank and a semicolon begin a comment */
-	for (end = text + n + 1; *end; end++)
-		if (*end == ';' && strchr(" \t", end[-1]))
-			break;
-	while (end > text + n + 1 && strchr(" \t", end[-1]))
-		end--;
-	*end = '\0';
-	l->value = text + n + 1 + strspn(text + n + 1, " \t");
-	return true;
-}
-
-/* Reads a line without its end into l->text; false at the end of the file and on failures. */
-static bool read_line(struct load *l)
-{
-	size_t n = 0;
-	int c;
-
-	l->line++;
-	while ((c = getc(l->file)) != EOF && c != '\n') {
-		if (c == '\0') {
-			load_failed(l, l->line, "holds a NUL byte; a text file is allowed");
-			return false;
-		}
-		if (n == LINE_MAX_LEN) {
-			load_failed(l, l->line, "is too long; %d bytes are allowed", LINE_MAX_LEN);
-			return false;
-		}
-		l->text[n++] = (char)c;
-	}
-	if (ferror(l->file)) {
-		load_failed(l, 0, "cannot be read: %s", strerror(errno));
-		return false;
-	}
-	if (n > 0 && l->text[n - 1] == '\r')
-		n--;
-	l->text[n] = '\0';
-	return c != EOF || n > 0;
-}
-
-/* inih's reader: hands over sections and keys, but no values, which may be longer than it takes. */
-static char *next_line(char *out, int size, void *arg)
-{
-	struct load *l = arg;
-	char *text;
-
-	while (!l->is_failed && read_line(l)) {
-		text = l->text;
-		if (l->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
-			text += 3;
-		text += strspn(text, " \t");	/* so that inih does not take it for more of the line before */
-		if (*text == '\0' || *text == ';' || *text == '#')
-			strcpy(out, "\n");
-		else if (*text == '[' ? take_section(l, text) : take_key(l, text))
-			snprintf(out, (size_t)size, "%.*s\n", *text == '[' ? NAME_MAX_LEN : (int)strcspn(text, "=:") + 1,
-				 text);
-		else
-			break;
-		return out;
-	}
-	return NULL;
-}
-
-/* What the file or a variable says of key; line as in l->lines. */
-static bool set_key(struct load *l, const struct config_key *key, const char *value, int line)
+bool load_set(struct load *l, const struct config_key *key, const char *value, int line)
 {
 	char why[CONFIG_WHY_SIZE];
 	char *copy = strdup(value);
@@ -225,57 +81,6 @@ static bool set_key(struct load *l, const struct config_key *key, const char *va
 		*text = copy;
 	}
 	return true;
-}
-
-static int on_key(void *arg, const char *section, const char *name, const char *unused)
-{
-	const struct config_key *key = config_key_find(section, name);
-	char quoted[LOG_TEXT_SIZE], all[CONFIG_WHY_SIZE] = "";
-	struct load *l = arg;
-	size_t i, n = 0;
-
-	(void)unused;
-	if (l->is_failed)
-		return 0;
-	if (!*section) {
-		load_failed(l, l->line, "%s: stands before the first section; [SECTION] is allowed there",
-			    log_text(quoted, name, strlen(name)));
-		return 0;
-	}
-	if (!key) {
-		for (i = 0; i < CONFIG_KEY_COUNT && n < sizeof(all); i++)
-			if (strcmp(config_keys[i].section, section) == 0)
-				n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", n ? ", " : "", config_keys[i].name);
-		load_failed(l, l->line, "%.*s: there is no such key in [%s]; allowed are %s", NAME_MAX_LEN, name, section,
-			    all);
-		return 0;
-	}
-	if (l->lines[key - config_keys] > 0) {
-		load_failed(l, l->line, "%s: is set on line %d already; once is allowed", name,
-			    l->lines[key - config_keys]);
-		return 0;
-	}
-	return set_key(l, key, l->value, l->line);
-}
-
-static void read_file(struct load *l)
-{
-	struct stat st;
-	int line;
-
-	l->file = fopen(l->path, "re");
-	if (!l->file || fstat(fileno(l->file), &st) < 0) {
-		load_failed(l, 0, "cannot be read: %s; name another with -c FILE or WXCHAT_CONFIG", strerror(errno));
-	} else if (S_ISDIR(st.st_mode)) {
-		load_failed(l, 0, "is a directory; a file is allowed");
-	} else {
-		line = ini_parse_stream(next_line, l, on_key, l);
-		if (line != 0)
-			load_failed(l, line > 0 ? line : 0, "cannot be understood");
-	}
-	if (l->file)
-		fclose(l->file);
-	explicit_bzero(l->text, sizeof(l->text));
 }
 
 /* --- the environment --- */
@@ -313,7 +118,7 @@ static void read_environment(struct load *l)
 				break;
 		}
 		if (i < CONFIG_KEY_COUNT)
-			set_key(l, &config_keys[i], *variable + n + 1, LINE_OF_ENVIRONMENT);
+			load_set(l, &config_keys[i], *variable + n + 1, LINE_OF_ENVIRONMENT);
 		else
 			variable_unknown(l, *variable, n);
 	}
@@ -471,7 +276,7 @@ struct config *config_load(const char *path, enum config_for who, char why[stati
 	l->config = c;
 	l->path = path;
 	l->why = why;
-	read_file(l);
+	load_file(l);
 	if (!l->is_failed)
 		read_environment(l);
 	if (!l->is_failed)

@@ -27,7 +27,7 @@ enum {
 	IS_LISTEN = 1 << 11,
 	IS_PATH = 1 << 12,
 	IS_AES_KEY = 1 << 13,		/* 43 characters of base64 */
-	IS_ADDRESSES = 1 << 14		/* blank- or comma-separated, each perhaps with /bits */
+	IS_ADDRESSES = 1 << 14		/* blank- or comma-separated */
 };
 
 struct config_key {

@@ -164,32 +164,30 @@ static bool check_listen(char *value, char why[static CONFIG_WHY_SIZE])
 	}
 }
 
-static bool is_address_range(const char *word, size_t len)
-{
-	const char *slash = memchr(word, '/', len);
-	size_t host = slash ? (size_t)(slash - word) : len;
-	bool is_v4 = is_address(AF_INET, word, host);
-	int64_t bits = 0;
-
-	if (slash && (!read_number(slash + 1, len - host - 1, &bits) || bits > (is_v4 ? 32 : 128)))
-		return false;
-	return is_v4 || is_address(AF_INET6, word, host);
-}
-
+/* Peers' addresses are compared with these words as text, so each must be written the way that inet_ntop does. */
 static bool check_addresses(const char *value, char why[static CONFIG_WHY_SIZE])
 {
-	char quoted[LOG_TEXT_SIZE];
+	char quoted[LOG_TEXT_SIZE], copy[INET6_ADDRSTRLEN], written[INET6_ADDRSTRLEN];
+	struct in6_addr address;
 
 	for (;;) {
 		size_t n;
+		int family;
 
 		value += strspn(value, blanks_and_commas);
 		n = strcspn(value, blanks_and_commas);
 		if (n == 0)
 			return true;
-		if (!is_address_range(value, n))
-			return refuse(why, "%s is not an address; IPv4 or IPv6 addresses, each perhaps with /bits, "
-				      "are allowed", log_text(quoted, value, n));
+		family = memchr(value, ':', n) ? AF_INET6 : AF_INET;
+		if (!is_address(family, value, n))
+			return refuse(why, "%s is not an address; IPv4 and IPv6 addresses with blanks or commas between "
+				      "them are allowed", log_text(quoted, value, n));
+		memcpy(copy, value, n);
+		copy[n] = '\0';
+		inet_pton(family, copy, &address);
+		inet_ntop(family, &address, written, sizeof(written));
+		if (strcmp(copy, written) != 0)
+			return refuse(why, "%s is not the usual way to write it; %s is allowed", copy, written);
 		value += n;
 	}
 }
