@@ -131,7 +131,7 @@ if [ -n "$list" ]; then
 fi
 
 if [ $npm_packages = yes ] && [ -e tests/package-lock.json ] &&
-	[ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then
+	[ -z "$(find tests/node_modules/.package-lock.json -newer tests/package-lock.json 2>/dev/null)" ]; then
 	npm ci --prefix tests --no-audit --no-fund >&2
 	touch tests/node_modules/.package-lock.json
 fi
