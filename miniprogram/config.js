@@ -13,6 +13,10 @@ module.exports = {
 
 	title: '聊天室',
 
+	/* pictures go straight into the bucket of [media] store = s3; its host must be in the
+	 * uploadFile domains too */
+	directUpload: false,
+
 	/* Subscribe messages (订阅消息) to ask consent for when the user sends something, at
 	 * most three template ids; empty asks for nothing. */
 	templates: [],

@@ -14,6 +14,7 @@ const Login = require('./login');
 const Session = require('./session');
 const { Requester, dataOf } = require('./request');
 const { WxchatError } = require('./errors');
+const { addQuery } = require('./util');
 
 const STORAGE_KEY = 'wxchat_session';
 
@@ -72,12 +73,31 @@ class Client {
 		return this.api('logout', 'POST', {}).then(() => this.clearSession());
 	}
 
-	/* Uploads a local file; resolves with {url, imgUrl, size, mimeType, name}. */
+	/* Uploads a local file; resolves with {url, mimeType, name, …}.  options: onProgress,
+	 * onTask, timeout. */
 	upload(filePath, options) {
 		return this.requester.upload(Object.assign({}, options, {
 			url: this.base + '/upload',
 			filePath,
 		}));
+	}
+
+	/* The same straight into the server's bucket, whose host must then be in the
+	 * uploadFile domains as well; by upload() where files are kept without a bucket.
+	 * file: {path, mimeType, size}. */
+	uploadDirect(file, options) {
+		const route = addQuery('upload', { direct: 1, type: file.mimeType, size: file.size });
+
+		return this.api(route, 'GET').then(
+			(place) => this.requester
+				.uploadForm(place.form, Object.assign({}, options, { filePath: file.path }))
+				.then(() => ({ url: place.fileUrl, mimeType: place.mimeType, name: place.name })),
+			(err) => {
+				if (err.code !== 'ERR_NOT_FOUND')
+					throw err;
+				return this.upload(file.path, options);
+			},
+		);
 	}
 
 	/* Sets nickname and avatar.  `avatarPath`, what chooseAvatar gave, is a file on this

@@ -26,51 +26,38 @@ class Requester {
 		return withCallbacks(this.repeat(send, options.login), options);
 	}
 
-	/* Sends one local file as the field `name` and resolves with the answer's data, an
+	/* Sends one local file as the field `file` and resolves with the answer's data, an
 	 * object.  `onProgress(percent)` is called as it goes; `onTask(task)` receives the
 	 * UploadTask of each try, to abort it. */
 	upload(options) {
-		const send = () => new Promise((resolve, reject) => {
-			const task = wx.uploadFile({
-				url: options.url,
-				filePath: options.filePath,
-				name: options.name || 'file',
-				formData: options.formData,
-				timeout: options.timeout || 120000,
-				/* no content-type here: it would lose the multipart boundary */
-				header: this.session.header(),
-				success: (res) => resolve({ statusCode: res.statusCode, data: parsed(res.data) }),
-				fail: reject,
-			});
+		return this.repeat(() => sendFile(options, this.session.header()), true).then(dataOf);
+	}
 
-			if (task && options.onProgress && task.onProgressUpdate)
-				task.onProgressUpdate((res) => options.onProgress(res.progress));
-			if (task && options.onTask)
-				options.onTask(task);
+	/* The same to a stranger, by a form that the server has signed: without our session,
+	 * and with an answer that says nothing but its status. */
+	uploadForm(form, options) {
+		const where = Object.assign({}, options, { url: form.url, formData: form.fields });
+
+		return this.answered(() => sendFile(where, {})).then((res) => {
+			if (res.statusCode < 200 || res.statusCode > 299)
+				throw new WxchatError('ERR_BAD_ANSWER', '', res.statusCode);
 		});
-
-		return this.repeat(send, true).then((res) => dataOf(res));
 	}
 
 	/* Runs send() with a live session.  A session that another request has replaced
 	 * meanwhile is not cleared: its heir is used. */
 	repeat(send, loginFirst) {
 		const first = loginFirst ? this.login() : Promise.resolve();
-		const answered = () => send().catch((err) => {
-			const aborted = /abort/.test(err.errMsg || '');
-
-			throw new WxchatError(aborted ? 'ERR_CANCELLED' : 'ERR_NETWORK');
-		});
 
 		return first.then(() => {
 			const used = this.session.get();
 
-			return answered().then((res) => {
+			return this.answered(send).then((res) => {
 				if (!isSessionDead(res))
 					return res;
 				if (used)
 					this.session.clear(used);
-				return this.login().then(answered).then((again) => {
+				return this.login().then(() => this.answered(send)).then((again) => {
 					if (isSessionDead(again))
 						throw errorOfAnswer(again);
 					return again;
@@ -78,6 +65,35 @@ class Requester {
 			});
 		});
 	}
+
+	/* send(), whose failure is told in our words. */
+	answered(send) {
+		return send().catch((err) => {
+			const aborted = /abort/.test(err.errMsg || '');
+
+			throw new WxchatError(aborted ? 'ERR_CANCELLED' : 'ERR_NETWORK');
+		});
+	}
+}
+
+function sendFile(options, header) {
+	return new Promise((resolve, reject) => {
+		const task = wx.uploadFile({
+			url: options.url,
+			filePath: options.filePath,
+			name: 'file',
+			formData: options.formData,
+			timeout: options.timeout || 120000,
+			header,	/* no content-type: it would lose the multipart boundary */
+			success: (res) => resolve({ statusCode: res.statusCode, data: parsed(res.data) }),
+			fail: reject,
+		});
+
+		if (task && options.onProgress && task.onProgressUpdate)
+			task.onProgressUpdate((res) => options.onProgress(res.progress));
+		if (task && options.onTask)
+			options.onTask(task);
+	});
 }
 
 function isSessionDead(res) {

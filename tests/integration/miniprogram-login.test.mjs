@@ -235,6 +235,37 @@ test('an upload that a proxy refused is an error', async () => {
 	await assert.rejects(client.upload('http://tmp/a.png'), { code: 'ERR_BAD_ANSWER', status: 413 });
 });
 
+test('a direct upload goes to the bucket with the signed form, and without the session', async () => {
+	const client = newClient();
+
+	await client.login();
+	phone.answer = (request) => (request.url.startsWith('https://bucket')
+		? { statusCode: 201, data: '<PostResponse/>' }
+		: { statusCode: 200, data: { code: 0, data: {
+			fileUrl: 'https://cdn.example.com/a.png', mimeType: 'image/png', name: 'a.png',
+			form: { url: 'https://bucket.example.com/', fields: { key: 'a.png', policy: 'p' } },
+		} } });
+	const file = await client.uploadDirect({ path: 'http://tmp/a.png', mimeType: 'image/png', size: 5 });
+
+	assert.equal(phone.requests[1].url, 'https://example.com/weapp/upload?direct=1&type=image%2Fpng&size=5');
+	assert.deepEqual(phone.uploads[0].formData, { key: 'a.png', policy: 'p' });
+	assert.deepEqual(phone.uploads[0].header, {});
+	assert.equal(file.url, 'https://cdn.example.com/a.png');
+	phone.answer = (request) => (request.url.startsWith('https://bucket') ? { statusCode: 403, data: '<Error/>' } : {
+		statusCode: 200, data: { code: 0, data: { form: { url: 'https://bucket.example.com/', fields: {} } } },
+	});
+	await assert.rejects(client.uploadDirect({ path: 'http://tmp/a.png' }), { code: 'ERR_BAD_ANSWER', status: 403 });
+});
+
+test('where there is no bucket, a direct upload is an ordinary one', async () => {
+	const client = newClient();
+
+	await client.login();
+	phone.answer = (request) => (request.method === 'GET' ? otherError('ERR_NOT_FOUND', 404)
+		: { statusCode: 200, data: '{"code":0,"data":{"url":"https://example.com/media/a.png"}}' });
+	assert.equal((await client.uploadDirect({ path: 'http://tmp/a.png' })).url, 'https://example.com/media/a.png');
+});
+
 test('a profile with a new avatar uploads it first', async () => {
 	const client = newClient();
 

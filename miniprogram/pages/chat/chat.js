@@ -37,6 +37,7 @@ Page({
 		keyboard: 0,
 		read: '',	/* who has read the last own message ... */
 		readAnchor: '',	/* ... and which one that is */
+		hint: false,	/* a new user is asked for a name and a face */
 		profile: { show: false, saving: false, nickName: '', avatarUrl: '' },
 	},
 
@@ -46,6 +47,7 @@ Page({
 		this.timeline = new Timeline();
 		this.typists = {};
 		this.readers = {};
+		this.uploads = {};
 		this.timers = {};
 		this.atBottom = true;
 		this.visible = true;
@@ -316,36 +318,46 @@ Page({
 			mediaType: ['image'],
 			sizeType: ['compressed'],
 			success: (res) => {
-				const path = res.tempFiles[0].tempFilePath;
+				const file = res.tempFiles[0];
+				const fields = { gallery: true, localUrl: file.tempFilePath, size: file.size };
 
 				wx.getImageInfo({
-					src: path,
-					success: (info) => this.uploadImage(path, info.width, info.height),
-					fail: () => this.uploadImage(path, 0, 0),
+					src: fields.localUrl,
+					success: (info) => this.showImagePending(Object.assign(fields, {
+						width: info.width,
+						height: info.height,
+						mimeType: 'image/' + (info.type || 'jpeg').replace('jpg', 'jpeg'),
+					})),
+					fail: () => this.showImagePending(fields),
 				});
 			},
 		});
 	},
 
-	uploadImage(path, width, height) {
+	showImagePending(fields) {
 		const cid = uniqueWord();
-		const fields = { gallery: true, localUrl: path, width, height };
 
+		this.uploads[cid] = fields;
 		this.showPending(cid, fields);
-		this.finishImage(cid, fields);
+		this.finishImage(cid);
 	},
 
-	finishImage(cid, fields) {
+	finishImage(cid) {
+		const fields = this.uploads[cid];
 		let shown = 0;
-
-		this.client.upload(fields.localUrl, {
+		const options = {
 			onProgress: (percent) => {
 				if (percent - shown < 10)
-					return;
+					return;	/* a setData for each percent would be felt */
 				shown = percent;
 				this.setData(this.timeline.setPending(cid, { progress: percent }));
 			},
-		}).then(
+		};
+		const uploaded = config.directUpload && fields.mimeType
+			? this.client.uploadDirect({ path: fields.localUrl, mimeType: fields.mimeType, size: fields.size }, options)
+			: this.client.upload(fields.localUrl, options);
+
+		uploaded.then(
 			(file) => this.sendFields({
 				gallery: true,
 				url: file.url,
@@ -368,7 +380,7 @@ Page({
 			return;
 		this.setData(this.timeline.setPending(cid, { status: 'sending', progress: 0 }));
 		if (item.kind === 'image')
-			this.finishImage(cid, { localUrl: item.localUrl, width: item.width, height: item.height });
+			this.finishImage(cid);
 		else
 			this.sendFields({ text: true, content: item.text }, cid);
 	},
@@ -468,6 +480,8 @@ Page({
 		if (!user || !user.uid && !user.nickName)
 			return;
 		this.uid = user.uid || this.uid;
+		/* the name that the server gives to who has none */
+		this.setData({ hint: Boolean(this.uid) && user.nickName === '用户' + this.uid.slice(0, 4) });
 		this.setData(this.timeline.setUser(Object.assign({ uid: this.uid }, user)));
 	},
 
@@ -568,6 +582,12 @@ Page({
 		if (!config.templates.length || this.asked)
 			return;
 		this.asked = true;
-		wx.requestSubscribeMessage({ tmplIds: config.templates, fail: () => {} });
+		wx.requestSubscribeMessage({
+			tmplIds: config.templates,
+			success: (res) => config.templates
+				.filter((id) => res[id] === 'accept')
+				.forEach((template) => this.socket.tell({ op: 'consent', template })),
+			fail: () => {},	/* closed without a choice: no consent */
+		});
 	},
 });

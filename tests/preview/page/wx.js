@@ -158,8 +158,8 @@ export function createWx(user) {
 		uploadFile,
 		connectSocket: (options) => sockets.connect(options),
 		requestSubscribeMessage: (options) => answer(options, 'requestSubscribeMessage',
-			modal({ title: '订阅消息', content: '允许发送一次新消息提醒？', confirmText: '允许', cancelText: '取消' })
-				.then((yes) => Object.fromEntries(options.tmplIds.map((id) => [id, yes ? 'accept' : 'reject'])))),
+			modal({ title: '订阅消息', content: '允许发送一次新消息提醒？', confirmText: '允许', cancelText: '拒绝' })
+				.then((yes) => sandbox('subscribe', { tmplIds: options.tmplIds, choice: yes ? 'accept' : 'reject' }))),
 
 		getStorageSync: (key) => parsed(localStorage.getItem(prefix + key) ?? '""'),
 		setStorageSync: (key, value) => localStorage.setItem(prefix + key, JSON.stringify(value)),
