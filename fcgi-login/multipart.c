@@ -29,7 +29,7 @@ static bool header_parameter(const char *p, const char *name, char *out, size_t 
 				/* only quotes are escaped: browsers leave the backslashes of Windows paths alone */
 				if (*p == '\\' && p[1] == '"')
 					p++;
-				if (n + 1 < size)
+				if (is_it && n + 1 < size)
 					out[n] = *p;
 				n++;
 			}
@@ -38,7 +38,7 @@ static bool header_parameter(const char *p, const char *name, char *out, size_t 
 			p += strcspn(p, ";");
 		} else {
 			for (; *p && !strchr("; \t", *p); p++) {
-				if (n + 1 < size)
+				if (is_it && n + 1 < size)
 					out[n] = *p;
 				n++;
 			}
@@ -104,8 +104,9 @@ static int part_begin(struct multipart *m, const struct multipart_handler *h)
 	line += strspn(line, " \t");
 	if (strncasecmp(line, "form-data", 9) || !header_parameter(line, "name", part.name, sizeof(part.name)))
 		return -EBADMSG;
-	part.is_file = header_parameter(line, "filename", part.filename, sizeof(part.filename)) ||
-		       strcasestr(line, "filename=") || strcasestr(line, "filename*=");
+	part.is_file = strcasestr(line, "filename=") || strcasestr(line, "filename*=");
+	if (!header_parameter(line, "filename", part.filename, sizeof(part.filename)))
+		part.filename[0] = '\0';	/* too long, or in RFC 5987's form: nobody uses it */
 	m->state = MULTIPART_DATA;
 	m->head_len = 0;
 	return h->on_part(h->arg, &part);

@@ -266,7 +266,7 @@ export class System {
 	}
 
 	async stop() {
-		for (const program of [this.webProgram, ...this.programs.toReversed()])
+		for (const program of [this.webProgram, ...[...this.programs].reverse()])
 			await program?.stop();
 		fs.rmSync(this.dir, { recursive: true, force: true });
 	}
