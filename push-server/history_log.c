@@ -132,9 +132,11 @@ static int room_prune(struct history_work *w, const char *name, struct room_reco
 static int sweep_rooms(struct history_work *w)
 {
 	unsigned rooms = w->sweep_rooms, budget = w->sweep_messages;
+	char name[ROOM_NAME_MAX + 1];
 	struct room_record room;
 	MDB_cursor *cursor;
 	MDB_val k, v;
+	size_t len;
 	int rc, r = 0;
 
 	if ((rc = mdb_cursor_open(w->txn, table(w, TABLE_ROOMS), &cursor)) != 0)
@@ -146,10 +148,13 @@ static int sweep_rooms(struct history_work *w)
 			w->swept[0] = '\0';
 			break;
 		}
-		memcpy(w->swept, k.mv_data, k.mv_size);
-		w->swept[k.mv_size] = '\0';
+		len = k.mv_size;
+		memcpy(name, k.mv_data, len);
+		name[len] = '\0';
 		if (room_record_decode(v.mv_data, v.mv_size, &room) == 0)
-			r = room_prune(w, w->swept, &room, &budget);
+			r = room_prune(w, name, &room, &budget);
+		if (budget > 0)		/* else there may be more in this room */
+			memcpy(w->swept, name, len + 1);
 	}
 	mdb_cursor_close(cursor);
 	return r;
@@ -307,8 +312,12 @@ static int log_recall(struct history_work *w, struct history_request *q)
 	uint64_t slot;
 	int rc, r;
 
-	if (q->room[0] == '\0' || (r = room_get(w, q->room, &room, &is_damaged)) < 0)
-		return q->room[0] ? r : (q->error = -ENOENT, 0);
+	if (q->room[0] == '\0') {
+		q->error = -ENOENT;
+		return 0;
+	}
+	if ((r = room_get(w, q->room, &room, &is_damaged)) < 0)
+		return r;
 	message_key_encode(room.number, q->id, key);
 	rc = is_damaged ? MDB_NOTFOUND : mdb_get(w->txn, table(w, TABLE_MESSAGES), &k, &v);
 	if (rc != 0 && rc != MDB_NOTFOUND)
