@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 enum { LOG_LINE_SIZE = 2048 };
 
 static const char *log_place = "wxchat";
@@ -47,7 +49,7 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 	struct timespec t;
 	struct tm tm;
 	int saved = errno;
-	size_t len;
+	size_t len, i;
 	va_list ap;
 	int n;
 
@@ -65,6 +67,9 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 	va_end(ap);
 	if (n > 0)
 		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
+	for (i = 0; i < len; i++)
+		if ((unsigned char)line[i] < 0x20)
+			line[i] = ' ';	/* a line stays one, whatever was passed */
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, len) < 0) {
 		/* Nobody reads the log; there is nowhere to say so. */
@@ -72,26 +77,38 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 	errno = saved;
 }
 
+/* Is this character (n bytes of UTF-8) one that moves a terminal's cursor or worse? */
+static bool is_control(const char *text, size_t n)
+{
+	unsigned char c = (unsigned char)text[0];
+
+	return c < 0x20 || c == 0x7f || (n == 2 && c == 0xc2 && (unsigned char)text[1] < 0xa0);	/* U+0080 to U+009F */
+}
+
 const char *log_text(char out[static LOG_TEXT_SIZE], const char *text, size_t len)
 {
-	size_t n = 0, i;
+	size_t n = 0, i, j, bytes;
 
 	out[n++] = '"';
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	for (i = 0; i < len; i += bytes) {
+		bool is_escaped;
 
-		if (n + 6 + 3 > LOG_TEXT_SIZE) {	/* never half an escape, and room for the end */
-			memcpy(out + n, "..", 2);
+		bytes = utf8_prefix(text + i, len - i, 1);
+		is_escaped = bytes == 0 || is_control(text + i, bytes);
+		bytes += bytes == 0;	/* one byte that is no UTF-8 */
+		if (n + (is_escaped ? 4 * bytes : bytes + 1) + 4 > LOG_TEXT_SIZE) {
+			memcpy(out + n, "..", 2);	/* never half a character or escape, and room for the end */
 			n += 2;
 			break;
 		}
-		if (c == '"' || c == '\\') {
-			out[n++] = '\\';
-			out[n++] = (char)c;
-		} else if (c < 0x20 || c == 0x7f) {
-			n += (size_t)snprintf(out + n, LOG_TEXT_SIZE - n, "\\x%02x", c);
-		} else {
-			out[n++] = (char)c;
+		for (j = i; j < i + bytes; j++) {
+			if (is_escaped) {
+				n += (size_t)snprintf(out + n, LOG_TEXT_SIZE - n, "\\x%02x", (unsigned char)text[j]);
+				continue;
+			}
+			if (text[j] == '"' || text[j] == '\\')
+				out[n++] = '\\';
+			out[n++] = text[j];
 		}
 	}
 	out[n++] = '"';
