@@ -1,9 +1,12 @@
-/* http.h - asking other servers over HTTP: libcurl with timeouts, size limits and nothing surprising.
+/* http.h - asking other servers over HTTP: libcurl with timeouts, size limits and nothing surprising: no redirects,
+ * no proxy from the environment, no other protocols.
  * libcurl is loaded at the first request, because it brings megabytes that an idle process should not pay for.
+ * The process must ignore SIGPIPE.
  * Threads:  one struct http a thread; connections, DNS and TLS sessions are kept between its requests.
  * Waiting:  http_perform waits up to the timeout: never in an event loop.
  * Errors:   -ETIMEDOUT, -ECONNREFUSED (not connected: nothing was sent), -EMSGSIZE (answer over the limit),
- *           -EPROTO (TLS or HTTP went wrong after connecting), -ENOSYS (no libcurl on this machine). */
+ *           -EPROTO (TLS or HTTP went wrong after connecting), -ENOSYS (no libcurl on this machine), -EINVAL (a URL
+ *           that is not allowed), what request->read returned. */
 #ifndef WXCHAT_HTTP_H
 #define WXCHAT_HTTP_H
 
@@ -28,12 +31,14 @@ struct http_request {
 	const char *const *headers;	/* NULL-ended "Name: value", or NULL */
 	const void *body;
 	size_t body_len;
-	int (*read)(void *arg, char *out, size_t size);	/* instead of body: returns bytes, 0 at the end, < 0 to abort */
+	int (*read)(void *arg, char *out, size_t size);	/* instead of body, body_len bytes in all: returns bytes, 0 at
+							 * the end, a negative errno to abort */
 	void *read_arg;
 	const char *aws_sigv4;		/* CURLOPT_AWS_SIGV4's text, or NULL */
 	const char *user_password;	/* "key:secret" for it */
 	unsigned timeout_ms;
 	size_t max_answer;		/* bytes of body; 0 means 1 MiB */
+	bool once;			/* never sent a second time, even when a kept connection ends under it */
 	bool allow_plain;		/* http:// to any host: webhooks and buckets inside one's own network */
 };
 
@@ -42,6 +47,7 @@ struct http_answer {
 	struct buf body;	/* freed by the caller */
 };
 
+/* On errors answer->body is empty.  answer need not be initialised. */
 int http_perform(struct http *h, const struct http_request *request, struct http_answer *answer);
 
 /* Is this a URL that http_perform would take? */

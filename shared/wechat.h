@@ -1,7 +1,17 @@
 /* wechat.h - WeChat's server-side API as this product uses it.
  * Threads:  one struct wechat a thread (it owns an HTTP handle); the breaker and token cache behind it are shared.
  * Waiting:  every call may wait up to [wechat] timeout_ms: never in an event loop.
- * Errors:   an enum error for the client (ERR_NONE when all went well), with WeChat's errcode and rid in *told. */
+ * Errors:   an enum error for the client, with WeChat's errcode and rid in *told:
+ *           ERR_NONE                all went well
+ *           ERR_LOGIN_FAILED        WeChat refused the login code
+ *           ERR_BAD_REQUEST         it refused the phone code (its 401 would end the session in the SDKs' eyes)
+ *           ERR_FORBIDDEN           a subscribe message that the user did not or no longer agree to
+ *           ERR_INVALID_SESSION     a session_key that is no longer the valid one
+ *           ERR_WECHAT_BUSY         it said so, twice, or a quota is used up
+ *           ERR_WECHAT_TIMEOUT      no answer in time, or lately and therefore not asked
+ *           ERR_WECHAT_BAD_ANSWER   refused connections, closed ones, answers that are none, and errcodes that
+ *                                   only the operator can do something about; a loud log line says what
+ *           ERR_STORE               the store with the access token is out of order */
 #ifndef WXCHAT_WECHAT_H
 #define WXCHAT_WECHAT_H
 
@@ -41,13 +51,13 @@ enum error wechat_code2session(struct wechat *w, const char *code, struct wechat
 enum error wechat_phone(struct wechat *w, const char *code, char phone[static PHONE_MAX + 1],
 			char country[static 8], struct wechat_told *told);
 
-/* checksession: *valid.  resetusersessionkey: the new key. */
+/* checksession: *valid.  resetusersessionkey: the new key, ERR_INVALID_SESSION when the old one was not valid. */
 enum error wechat_check_session(struct wechat *w, const char *openid, const char *session_key, bool *valid,
 				struct wechat_told *told);
 enum error wechat_reset_session(struct wechat *w, const char *openid, const char *session_key,
 				char new_key[static WECHAT_KEY_MAX + 1], struct wechat_told *told);
 
-/* msg_sec_check (scene 1 profile, 2 comment, 3 forum, 4 social log).  *risky, *review tell the verdict. */
+/* msg_sec_check of at most 2500 characters (scene 1 profile, 2 comment, 3 forum, 4 social log).  *risky, *review tell the verdict. */
 enum error wechat_check_text(struct wechat *w, const char *openid, int scene, const char *text, size_t len,
 			     bool *risky, bool *review, struct wechat_told *told);
 

@@ -1,0 +1,90 @@
+/* http_curl.c - loading libcurl, and what its handles share. */
+#include "http_curl.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "log.h"
+
+static struct curl_table table;
+static bool is_loaded;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
+
+static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg)
+{
+	(void)easy;
+	(void)access;
+	(void)arg;
+	pthread_mutex_lock(&share_locks[data]);
+}
+
+static void share_unlock(CURL *easy, curl_lock_data data, void *arg)
+{
+	(void)easy;
+	(void)arg;
+	pthread_mutex_unlock(&share_locks[data]);
+}
+
+/* Connections are not shared: libcurl does not support that between threads that work at the same time. */
+static void share_start(void)
+{
+	size_t i;
+
+	table.share = table.share_init();
+	if (!table.share)
+		return;
+	for (i = 0; i < CURL_LOCK_DATA_LAST; i++)
+		pthread_mutex_init(&share_locks[i], NULL);
+	table.share_setopt(table.share, CURLSHOPT_LOCKFUNC, share_lock);
+	table.share_setopt(table.share, CURLSHOPT_UNLOCKFUNC, share_unlock);
+	table.share_setopt(table.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+	table.share_setopt(table.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+}
+
+static void load(void)
+{
+	static const char *const names[] = { "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl.so", NULL };
+	const struct {
+		void *slot;
+		const char *name;
+	} functions[] = {
+		{ &table.global_init, "curl_global_init" }, { &table.easy_init, "curl_easy_init" },
+		{ &table.easy_cleanup, "curl_easy_cleanup" }, { &table.easy_reset, "curl_easy_reset" },
+		{ &table.easy_setopt, "curl_easy_setopt" }, { &table.easy_perform, "curl_easy_perform" },
+		{ &table.easy_getinfo, "curl_easy_getinfo" }, { &table.easy_strerror, "curl_easy_strerror" },
+		{ &table.slist_append, "curl_slist_append" }, { &table.slist_free_all, "curl_slist_free_all" },
+		{ &table.share_init, "curl_share_init" }, { &table.share_setopt, "curl_share_setopt" },
+	};
+	void *library = NULL, *address;
+	size_t i;
+
+	for (i = 0; names[i] && !library; i++)
+		library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+	if (!library) {
+		log_error("curl-missing", "why=\"%s\" what=\"install libcurl 4\"", dlerror());
+		return;
+	}
+	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		address = dlsym(library, functions[i].name);
+		if (!address) {
+			log_error("curl-missing", "what=\"libcurl has no %s\"", functions[i].name);
+			return;
+		}
+		memcpy(functions[i].slot, &address, sizeof(address));
+	}
+	if (table.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		log_error("curl-missing", "what=\"libcurl does not start\"");
+		return;
+	}
+	share_start();
+	is_loaded = true;
+}
+
+const struct curl_table *curl_table(void)
+{
+	pthread_once(&once, load);
+	return is_loaded ? &table : NULL;
+}

@@ -1,0 +1,272 @@
+/* wechat_ask.c - one question to WeChat: the time it may take, when to ask again, what kind of answer it was. */
+#include "wechat_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "encode.h"
+
+enum {
+	ANSWER_MAX = 64 << 10,
+	BUSY_PAUSE_MS = 250,		/* before asking again after -1 */
+	LOUD_A_SECOND = 5
+};
+
+void question_init(struct question *q, struct wechat *w, const char *what, const char *path, struct wechat_told *told)
+{
+	*q = (struct question){
+		.what = what, .path = path, .told = told,
+		.deadline_ms = clock_mono_ms() + w->shared->config->wechat.timeout_ms,
+	};
+	memset(told, 0, sizeof(*told));
+}
+
+void question_fini(struct question *q)
+{
+	buf_wipe(&q->query);
+	buf_wipe(&q->body);
+	json_object_put(q->answer);
+	q->answer = NULL;
+}
+
+static int add_escaped(struct buf *out, const char *value)
+{
+	size_t len = strlen(value);
+	int n = len > BUF_MAX / 4 ? -EMSGSIZE : buf_reserve(out, 3 * len + 1);
+
+	if (n == 0)
+		n = percent_encode(value, len, out->data + out->len, 3 * len + 1);
+	if (n < 0)
+		return n;
+	out->len += (size_t)n;
+	return 0;
+}
+
+int question_add(struct question *q, const char *name, const char *value)
+{
+	int r = buf_addf(&q->query, "%s%s=", q->query.len ? "&" : "", name);
+
+	return r < 0 ? r : add_escaped(&q->query, value);
+}
+
+static int make_url(const struct wechat *w, const struct question *q, const char *token, struct buf *out)
+{
+	const char *base = w->shared->config->wechat.api_base;
+	size_t len = strlen(base);
+	int r;
+
+	while (len > 0 && base[len - 1] == '/')
+		len--;
+	r = buf_addf(out, "%.*s%s%s", (int)len, base, q->path, token || q->query.len ? "?" : "");
+	if (r == 0 && token) {
+		r = buf_adds(out, "access_token=");
+		if (r == 0)
+			r = add_escaped(out, token);
+		if (r == 0 && q->query.len)
+			r = buf_adds(out, "&");
+	}
+	return r < 0 ? r : buf_add(out, q->query.data, q->query.len);
+}
+
+static bool may_be_loud(struct wechat_shared *shared)
+{
+	bool yes;
+
+	pthread_mutex_lock(&shared->lock);
+	yes = log_allowed(&shared->loud, LOUD_A_SECOND, clock_mono_ms());
+	pthread_mutex_unlock(&shared->lock);
+	return yes;
+}
+
+enum error wechat_unexpected(struct wechat *w, const struct question *q, const char *why)
+{
+	static const struct {
+		int errcode;
+		const char *advice;
+	} advices[] = {
+		{ 40001, "check [wechat] app_secret" },
+		{ 40013, "check [wechat] app_id" },
+		{ 40125, "check [wechat] app_secret" },
+		{ 40164, "add this machine's address to the IP whitelist in WeChat's console" },
+		{ 40243, "the AppSecret is frozen: thaw it in WeChat's console" },
+		{ 41002, "set [wechat] app_id" },
+		{ 41004, "set [wechat] app_secret" },
+		{ 89503, "the administrator has to approve this machine's address in WeChat's console" },
+	};
+	char rid[LOG_TEXT_SIZE];
+	size_t i;
+
+	for (i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
+		if (advices[i].errcode == q->told->errcode)
+			why = advices[i].advice;
+	if (may_be_loud(w->shared))
+		log_error("wechat-unexpected", "what=%s errcode=%lld rid=%s why=\"%s\"", q->what,
+			  (long long)q->told->errcode, log_text(rid, q->told->rid, strlen(q->told->rid)), why);
+	return ERR_WECHAT_BAD_ANSWER;
+}
+
+/* "invalid code, rid: 61c05c98-5cdac400-66abc4d5" */
+static void take_rid(struct question *q)
+{
+	size_t len, n = 0;
+	const char *text = json_text(q->answer, "errmsg", &len);
+	const char *p = text ? strstr(text, "rid: ") : NULL;
+
+	if (!p)
+		return;
+	p += 5;
+	while (n < sizeof(q->told->rid) - 1 && p[n] && strchr("0123456789abcdefABCDEF-", p[n]))
+		n++;
+	memcpy(q->told->rid, p, n);
+	q->told->rid[n] = '\0';
+}
+
+static enum error read_answer(struct wechat *w, struct question *q, const struct http_answer *answer)
+{
+	struct json_object *code;
+
+	if (answer->status != 200)
+		return wechat_unexpected(w, q, "an HTTP status that WeChat itself never sends");
+	/* Never by Content-Type: this is text/plain as often as not. */
+	q->answer = json_parse_lenient(buf_str(&answer->body), answer->body.len);
+	if (!q->answer)
+		return wechat_unexpected(w, q, "no JSON object");
+	take_rid(q);
+	if (json_object_object_get_ex(q->answer, "errcode", &code) && !json_int(q->answer, "errcode", &q->told->errcode))
+		return wechat_unexpected(w, q, "errcode is not a number");
+	return ERR_NONE;
+}
+
+/* Once more where nothing was sent because the connection failed; what was sent is never sent again. */
+static int perform(struct wechat *w, struct http_request *rq, struct http_answer *answer)
+{
+	int64_t until_ms = clock_mono_ms() + rq->timeout_ms, left_ms;
+	int r = http_perform(w->http, rq, answer);
+
+	if (r == -ECONNREFUSED && (left_ms = until_ms - clock_mono_ms()) > 0) {
+		rq->timeout_ms = (unsigned)left_ms;
+		r = http_perform(w->http, rq, answer);
+	}
+	return r;
+}
+
+static enum error ask_once(struct wechat *w, struct question *q, const char *token)
+{
+	struct http_answer answer = { .body = BUF_INIT };
+	struct http_request rq = {
+		.method = q->body.len ? "POST" : "GET",
+		.headers = q->body.len ? (const char *const []){ "Content-Type: application/json", NULL } : NULL,
+		.body = q->body.len ? q->body.data : NULL, .body_len = q->body.len,
+		.max_answer = ANSWER_MAX, .once = q->once,
+	};
+	int64_t now_ms = clock_mono_ms(), left_ms = q->deadline_ms - now_ms;
+	struct breaker *breaker = &w->shared->breaker;
+	struct buf url = BUF_INIT;
+	struct breaker_pass pass;
+	enum error e;
+	int r;
+
+	json_object_put(q->answer);
+	q->answer = NULL;
+	q->told->errcode = 0;
+	if (left_ms <= 0)
+		return ERR_WECHAT_TIMEOUT;
+	if ((r = make_url(w, q, token, &url)) == 0) {
+		pass = breaker_enter(breaker, (unsigned)left_ms, now_ms);
+		if (pass.patience_ms == 0) {
+			buf_wipe(&url);
+			return (enum error)pass.reason;
+		}
+		rq.url = url.data;
+		rq.timeout_ms = pass.patience_ms;
+		r = perform(w, &rq, &answer);
+		breaker_leave(breaker, &pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
+					    : r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
+	}
+	buf_wipe(&url);
+	switch (r) {
+	case 0:
+		e = read_answer(w, q, &answer);
+		break;
+	case -ETIMEDOUT:
+		e = ERR_WECHAT_TIMEOUT;
+		break;
+	case -ENOMEM:
+		e = ERR_WECHAT_BUSY;
+		break;
+	case -ECONNREFUSED:
+		e = wechat_unexpected(w, q, "no connection");
+		break;
+	case -EMSGSIZE:
+		e = wechat_unexpected(w, q, "an answer far too large");
+		break;
+	case -ENOSYS:
+		e = wechat_unexpected(w, q, "no libcurl on this machine");
+		break;
+	case -EINVAL:
+		e = wechat_unexpected(w, q, "[wechat] api_base is no URL that may be asked");
+		break;
+	default:
+		e = wechat_unexpected(w, q, "the connection ended without an answer, or TLS could not be verified");
+	}
+	buf_wipe(&answer.body);
+	return e;
+}
+
+static void pause_ms(int64_t ms)
+{
+	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static enum error ask(struct wechat *w, struct question *q, const char *token)
+{
+	int64_t began_ms = clock_mono_ms();
+	enum error e = ask_once(w, q, token);
+
+	if (e == ERR_NONE && q->told->errcode == -1 && q->deadline_ms - clock_mono_ms() > 2 * BUSY_PAUSE_MS) {
+		/* system busy: the one answer after which the same may be asked again */
+		pause_ms(BUSY_PAUSE_MS);
+		e = ask_once(w, q, token);
+	}
+	q->told->waited_ms += (unsigned)(clock_mono_ms() - began_ms);
+	if (e != ERR_NONE)
+		return e;
+	switch (q->told->errcode) {
+	case -1:	/* busy */
+	case 45009:	/* the day's quota */
+	case 45011:	/* the minute's */
+	case 44991:
+		return ERR_WECHAT_BUSY;
+	default:
+		return ERR_NONE;
+	}
+}
+
+enum error wechat_ask(struct wechat *w, struct question *q)
+{
+	return ask(w, q, NULL);
+}
+
+enum error wechat_ask_with_token(struct wechat *w, struct question *q)
+{
+	char token[TOKEN_MAX];
+	enum error e = ERR_NONE;
+	int tries;
+
+	for (tries = 0; tries < 2; tries++) {
+		e = wechat_token(w, q->deadline_ms, token, q->told);
+		if (e != ERR_NONE)
+			break;
+		e = ask(w, q, token);
+		if (e != ERR_NONE ||
+		    (q->told->errcode != 40001 && q->told->errcode != 40014 && q->told->errcode != 42001))
+			break;
+		wechat_token_drop(w, token);
+	}
+	explicit_bzero(token, sizeof(token));
+	return e;
+}
