@@ -97,12 +97,19 @@ static void wait_unref(struct wait *w)
 	free(w);
 }
 
+int operate_take(struct buf *answer, const char *json, size_t len)
+{
+	int r = len > 0 && json[0] != '{' ? buf_add(answer, "{", 1) : 0;
+
+	return r < 0 ? r : buf_add(answer, json, len);
+}
+
 static void on_answer(struct ask *ask, const char *json, size_t len)
 {
 	struct wait *w = ask->context;
 
 	pthread_mutex_lock(&w->lock);
-	(void)buf_add(&w->answer, json, len);
+	(void)operate_take(&w->answer, json, len);
 	w->is_ready = true;
 	pthread_cond_signal(&w->ready);
 	pthread_mutex_unlock(&w->lock);

@@ -36,6 +36,9 @@ int operate_change(struct server *s, const struct change *change, operate_done *
 int operate_ask_wait(struct server *s, struct ask *ask, struct buf *answer);
 int operate_change_wait(struct server *s, const struct change *change, struct buf *answer);
 
+/* Appends what done was given, as one whole object: a message comes without its opening brace. */
+int operate_take(struct buf *answer, const char *json, size_t len);
+
 /* Is the answer a refusal?  ERR_NONE if not; message (when not NULL) is set to the refusal's words. */
 enum error operate_refusal(const char *json, size_t len, struct buf *message);
 
