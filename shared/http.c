@@ -255,7 +255,6 @@ static int http_errno(CURLcode code, const struct transfer *t)
 	case CURLE_OUT_OF_MEMORY:
 		return -ENOMEM;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		return -EINVAL;
 	default:
 		return -EPROTO;
