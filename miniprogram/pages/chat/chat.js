@@ -1,7 +1,10 @@
-/* The chat room's page: shows a timeline, feeds it from a socket, sends what is typed. */
+/* The chat room's page: shows a timeline, feeds it from a socket, sends what is typed.
+ * Pictures, scrolling and the profile are files of their own beside it. */
 const config = require('../../config');
 const { Timeline, userKey } = require('../../wxchat/timeline');
-const { uniqueWord } = require('../../wxchat/util');
+const pictures = require('./pictures');
+const profile = require('./profile');
+const scrolling = require('./scrolling');
 
 const HISTORY = 30;
 const TYPING_SEND_MS = 3000;
@@ -9,7 +12,6 @@ const TYPING_SHOW_MS = 5000;
 const READ_MS = 1000;
 const RECALL_MS = 2 * 60 * 1000;
 const OFFLINE_SHOWN_MS = 1200;	/* shorter breaks are nobody's business */
-const AT_BOTTOM_PX = 120;
 
 const REASONS = {
 	ERR_RISKY_CONTENT: '内容含违规信息，未发送',
@@ -21,7 +23,7 @@ const REASONS = {
 	ERR_NETWORK: '网络不可用',
 };
 
-Page({
+Page(Object.assign({}, pictures, profile, scrolling, {
 	data: {
 		list: [],
 		users: {},
@@ -312,65 +314,6 @@ Page({
 		this.scrollTo(this.lastAnchor(), true);
 	},
 
-	sendImage() {
-		wx.chooseMedia({
-			count: 1,
-			mediaType: ['image'],
-			sizeType: ['compressed'],
-			success: (res) => {
-				const file = res.tempFiles[0];
-				const fields = { gallery: true, localUrl: file.tempFilePath, size: file.size };
-
-				wx.getImageInfo({
-					src: fields.localUrl,
-					success: (info) => this.showImagePending(Object.assign(fields, {
-						width: info.width,
-						height: info.height,
-						mimeType: 'image/' + (info.type || 'jpeg').replace('jpg', 'jpeg'),
-					})),
-					fail: () => this.showImagePending(fields),
-				});
-			},
-		});
-	},
-
-	showImagePending(fields) {
-		const cid = uniqueWord();
-
-		this.uploads[cid] = fields;
-		this.showPending(cid, fields);
-		this.finishImage(cid);
-	},
-
-	finishImage(cid) {
-		const fields = this.uploads[cid];
-		let shown = 0;
-		const options = {
-			onProgress: (percent) => {
-				if (percent - shown < 10)
-					return;	/* a setData for each percent would be felt */
-				shown = percent;
-				this.setData(this.timeline.setPending(cid, { progress: percent }));
-			},
-		};
-		const uploaded = config.directUpload && fields.mimeType
-			? this.client.uploadDirect({ path: fields.localUrl, mimeType: fields.mimeType, size: fields.size }, options)
-			: this.client.upload(fields.localUrl, options);
-
-		uploaded.then(
-			(file) => this.sendFields({
-				gallery: true,
-				url: file.url,
-				width: fields.width,
-				height: fields.height,
-			}, cid),
-			(err) => {
-				this.setData(this.timeline.setPending(cid, { status: 'failed' }));
-				this.complain(err);
-			},
-		);
-	},
-
 	/* Tapping the mark of a failed message sends it again. */
 	retry(event) {
 		const cid = event.currentTarget.dataset.cid;
@@ -412,66 +355,6 @@ Page({
 			() => this.setData(this.timeline.recall(item.id)),
 			(err) => this.complain(err),
 		);
-	},
-
-	showImage(event) {
-		const current = event.currentTarget.dataset.url;
-		const urls = this.timeline.list.filter((item) => item.kind === 'image' && item.url).map((item) => item.url);
-
-		wx.previewImage({ current, urls: urls.indexOf(current) < 0 ? [current] : urls });
-	},
-
-	onKeyboard(event) {
-		this.setData({ keyboard: event.detail.height });
-		if (this.atBottom)
-			this.scrollTo(this.lastAnchor(), false);
-	},
-
-	/* ---- scrolling ---- */
-
-	/* The list must be there before the id is named, and naming the same id twice does
-	 * nothing: so it is always a setData of its own, and after a reset if need be. */
-	scrollTo(anchor, smooth) {
-		if (!anchor)
-			return;
-		if (anchor === this.data.scrollTo)
-			this.setData({ scrollTo: '' });
-		this.setData({ scrollTo: anchor, smooth });
-	},
-
-	lastAnchor() {
-		const last = this.timeline.last();
-
-		return last ? last.anchor : '';
-	},
-
-	toBottom() {
-		this.atBottom = true;
-		this.scrollTo(this.lastAnchor(), true);
-		this.onBottom();
-	},
-
-	onBottom() {
-		this.atBottom = true;
-		if (this.data.unseen)
-			this.setData({ unseen: 0 });
-		this.tellRead();
-	},
-
-	onScroll(event) {
-		const { scrollTop, scrollHeight, deltaY } = event.detail;
-
-		/* deltaY > 0: the user looks back */
-		if (deltaY > 0 && scrollHeight - scrollTop - this.viewHeight() > AT_BOTTOM_PX)
-			this.atBottom = false;
-	},
-
-	viewHeight() {
-		if (!this.height)
-			wx.createSelectorQuery().select('.list').boundingClientRect((rect) => {
-				this.height = rect ? rect.height : 0;
-			}).exec();
-		return this.height || 600;
 	},
 
 	/* ---- small displays ---- */
@@ -543,51 +426,4 @@ Page({
 		clearTimeout(this.timers[name]);
 		this.timers[name] = setTimeout(run, ms);
 	},
-
-	/* ---- profile and consent ---- */
-
-	onAvatarTap(event) {
-		if (event.currentTarget.dataset.mine)
-			this.openProfile();
-	},
-
-	openProfile() {
-		const user = this.client.user() || {};
-
-		this.setData({
-			profile: { show: true, saving: false, nickName: user.nickName || '', avatarUrl: user.avatarUrl || '' },
-		});
-	},
-
-	closeProfile() {
-		this.setData({ 'profile.show': false });
-	},
-
-	saveProfile(event) {
-		this.setData({ 'profile.saving': true });
-		this.client.setProfile(event.detail).then(
-			(user) => {
-				this.showUser(user);
-				this.setData({ 'profile.show': false, 'profile.saving': false });
-			},
-			(err) => {
-				this.setData({ 'profile.saving': false });
-				this.complain(err);
-			},
-		);
-	},
-
-	/* Once a visit: may we tell them of answers when they are away? */
-	askConsent() {
-		if (!config.templates.length || this.asked)
-			return;
-		this.asked = true;
-		wx.requestSubscribeMessage({
-			tmplIds: config.templates,
-			success: (res) => config.templates
-				.filter((id) => res[id] === 'accept')
-				.forEach((template) => this.socket.tell({ op: 'consent', template })),
-			fail: () => {},	/* closed without a choice: no consent */
-		});
-	},
-});
+}));
