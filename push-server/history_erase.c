@@ -305,7 +305,7 @@ int erasure_add(struct mdb *db, MDB_txn *txn, uint64_t slot)
  * each page; that the file holds this very key there is checked before. */
 static int key_overwrite(struct mdb *db, MDB_txn *txn, int fd, uint64_t slot)
 {
-	size_t head, into, page;
+	size_t into, page;
 	const uint8_t *key;
 	uint8_t there[KEY_LEN];
 	MDB_stat stat;
@@ -317,8 +317,7 @@ static int key_overwrite(struct mdb *db, MDB_txn *txn, int fd, uint64_t slot)
 	mdb_env_stat(mdb_txn_env(txn), &stat);
 	into = slot % (block_len(txn) / KEY_LEN) * KEY_LEN;
 	memcpy(&page, key - into - PAGE_HEAD, sizeof(page));
-	head = PAGE_HEAD + into;
-	at = (off_t)page * (off_t)stat.ms_psize + (off_t)head;
+	at = (off_t)page * (off_t)stat.ms_psize + (off_t)(PAGE_HEAD + into);
 	if (pread(fd, there, KEY_LEN, at) != KEY_LEN || memcmp(there, key, KEY_LEN) != 0)
 		return -EIO;
 	if (pwrite(fd, no_key, KEY_LEN, at) != KEY_LEN)
@@ -328,32 +327,30 @@ static int key_overwrite(struct mdb *db, MDB_txn *txn, int fd, uint64_t slot)
 
 int erasures_carry_out(struct mdb *db, uint64_t *done)
 {
-	MDB_cursor *cursor;
+	MDB_cursor *cursor = NULL;
+	int fd, rc, r, failure = 0;
 	MDB_val k, v;
 	MDB_txn *txn;
-	int fd, rc, r, failure = 0;
 
 	*done = 0;
 	if ((r = mdb_read_begin(db, &txn)) < 0)
 		return r;
-	rc = mdb_cursor_open(txn, mdb_table(db, TABLE_ERASURES), &cursor);
-	if (rc == 0 && (rc = mdb_env_get_fd(mdb_txn_env(txn), &fd)) == 0) {
-		for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == 0;
-		     rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
-			r = k.mv_size == 8 ? key_overwrite(db, txn, fd, be_get(k.mv_data, 8)) : -EIO;
-			if (r < 0)
-				failure = r;
-			else
-				++*done;
-		}
-		mdb_cursor_close(cursor);
+	if ((rc = mdb_env_get_fd(mdb_txn_env(txn), &fd)) != 0 ||
+	    (rc = mdb_cursor_open(txn, mdb_table(db, TABLE_ERASURES), &cursor)) != 0)
+		goto out;
+	for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == 0; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+		r = k.mv_size == 8 ? key_overwrite(db, txn, fd, be_get(k.mv_data, 8)) : -EIO;
+		if (r < 0)
+			failure = r;
+		else
+			++*done;
 	}
+	mdb_cursor_close(cursor);
 	if (*done > 0 && fdatasync(fd) < 0)
 		failure = -errno;
+out:
 	mdb_read_end(db, txn);
-	if (rc != 0 && rc != MDB_NOTFOUND)
-		failure = history_errno(rc);
-	return failure;
+	return rc != 0 && rc != MDB_NOTFOUND ? history_errno(rc) : failure;
 }
 
 int erasures_settle(struct mdb *db, MDB_txn *txn)

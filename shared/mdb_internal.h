@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "log.h"
 #include "mdb.h"
 
 enum { MDB_TABLES_MAX = 32 };
@@ -34,6 +35,7 @@ struct mdb {
 	struct mdb_job *first, **last;	/* writes that wait for the next commit */
 	bool has_leader;
 	unsigned commits;		/* the leader's; for clearing dead readers now and then */
+	struct log_limit failure_limit;	/* the leader's */
 
 	dev_t dev;			/* what tells one directory from another, whatever its name */
 	ino_t ino;

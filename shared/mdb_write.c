@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "log.h"
 #include "mdb_internal.h"
 
@@ -84,9 +85,9 @@ static int mdb_grow(struct mdb *m)
 	mdb_halt(m);
 	r = m->env ? mdb_remap(m, m->map_size * 2) : -EIO;
 	mdb_resume(m);
-	if (r < 0)
+	if (r < 0 && log_allowed(&m->failure_limit, 1, clock_mono_ms()))
 		log_error("store-full", "dir=%s map_bytes=%llu", m->dir, (unsigned long long)m->map_size);
-	else
+	else if (r == 0)
 		log_info("store-grown", "dir=%s map_bytes=%llu", m->dir, (unsigned long long)m->map_size);
 	return r;
 }
@@ -140,7 +141,8 @@ static void mdb_commit(struct mdb *m, struct mdb_job *jobs)
 			if (!job)
 				mdb_fail(jobs, -ENOSPC);
 		} else if (rc != 0) {
-			log_error("store-commit-failed", "dir=%s error=\"%s\"", m->dir, mdb_strerror(rc));
+			if (log_allowed(&m->failure_limit, 1, clock_mono_ms()))
+				log_error("store-commit-failed", "dir=%s error=\"%s\"", m->dir, mdb_strerror(rc));
 			mdb_fail(jobs, mdb_errno(rc));
 			if (mdb_begin_write(m, &txn) == 0) {	/* readers need it working, too */
 				mdb_txn_abort(txn);

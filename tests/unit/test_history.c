@@ -657,6 +657,30 @@ static void a_backup_is_whole_and_once_restored_of_another_epoch(void **state)
 	dir_remove(copy);
 }
 
+static int forget_epoch(MDB_txn *txn, void *arg)
+{
+	MDB_val k = { 5, (void *)(uintptr_t)"epoch" };
+
+	return mdb_errno(mdb_del(txn, mdb_meta(arg), &k, NULL));
+}
+
+static void without_its_row_the_epoch_is_a_new_one(void **state)
+{
+	struct history *h = start_with(history_defaults());
+	char epoch[EPOCH_LEN + 1];
+
+	(void)state;
+	strcpy(epoch, history_epoch(h));
+	append(h, "lobby", "one");
+	assert_int_equal(mdb_write(h->db, forget_epoch, h->db), 0);
+	stop(h);
+	h = start_with(history_defaults());
+	assert_int_equal(strlen(history_epoch(h)), EPOCH_LEN);
+	assert_string_not_equal(history_epoch(h), epoch);
+	assert_string_equal(shown(h, "lobby", 0, 9), "1:one ");
+	stop(h);
+}
+
 int main(void)
 {
 #define ON_A_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -682,6 +706,7 @@ int main(void)
 		ON_A_DIRECTORY(an_unknown_schema_is_refused),
 		ON_A_DIRECTORY(a_damaged_record_costs_one_message),
 		ON_A_DIRECTORY(the_epoch_changes_when_messages_may_be_lost),
+		ON_A_DIRECTORY(without_its_row_the_epoch_is_a_new_one),
 		ON_A_DIRECTORY(a_backup_is_whole_and_once_restored_of_another_epoch),
 	};
 
