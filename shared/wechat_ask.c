@@ -1,6 +1,7 @@
 /* wechat_ask.c - one question to WeChat: the time it may take, when to ask again, what kind of answer it was. */
 #include "wechat_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -117,7 +118,7 @@ static void take_rid(struct question *q)
 	if (!p)
 		return;
 	p += 5;
-	while (n < sizeof(q->told->rid) - 1 && p[n] && strchr("0123456789abcdefABCDEF-", p[n]))
+	while (n < sizeof(q->told->rid) - 1 && (isalnum((unsigned char)p[n]) || p[n] == '-'))
 		n++;
 	memcpy(q->told->rid, p, n);
 	q->told->rid[n] = '\0';
@@ -171,6 +172,7 @@ static enum error ask_once(struct wechat *w, struct question *q, const char *tok
 	json_object_put(q->answer);
 	q->answer = NULL;
 	q->told->errcode = 0;
+	q->told->rid[0] = '\0';
 	if (left_ms <= 0)
 		return ERR_WECHAT_TIMEOUT;
 	if ((r = make_url(w, q, token, &url)) == 0) {
@@ -202,6 +204,9 @@ static enum error ask_once(struct wechat *w, struct question *q, const char *tok
 	case -EMSGSIZE:
 		e = wechat_unexpected(w, q, "an answer far too large");
 		break;
+	case -EKEYREJECTED:
+		e = wechat_unexpected(w, q, "its certificate cannot be verified: install ca-certificates, or set [wechat] ca_file");
+		break;
 	case -ENOSYS:
 		e = wechat_unexpected(w, q, "no libcurl on this machine");
 		break;
@@ -209,7 +214,7 @@ static enum error ask_once(struct wechat *w, struct question *q, const char *tok
 		e = wechat_unexpected(w, q, "[wechat] api_base is no URL that may be asked");
 		break;
 	default:
-		e = wechat_unexpected(w, q, "the connection ended without an answer, or TLS could not be verified");
+		e = wechat_unexpected(w, q, "the connection ended without an answer");
 	}
 	buf_wipe(&answer.body);
 	return e;
