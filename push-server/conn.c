@@ -89,7 +89,7 @@ struct conn *conn_new(struct worker *w, int fd, const uint8_t peer[static 16], b
 	c->worker = w;
 	c->state = with_tls ? CONN_TLS : CONN_HANDSHAKE;
 	memcpy(c->address, peer, sizeof(c->address));
-	c->seen_ms = now;
+	c->seen_ms = c->ping_ms = now;
 	c->deadline_ms = now + (uint32_t)conn_config(c)->push.handshake_s * 1000;
 	event_assign(&c->ev, w->base, fd, EV_READ | EV_PERSIST, conn_on_event, c);
 	if (with_tls)
@@ -118,6 +118,7 @@ void conn_free(struct conn *c)
 	output_free(c->out);
 	tls_free(c->tls);
 	relay_unref(c->relay);
+	free(c->wish);
 	free(c->more);
 	free(c);
 }
@@ -662,6 +663,23 @@ static void conn_check_session(struct conn *c, int64_t wall_ms)
 		c->expires_s = (uint32_t)(expires_ms / 1000);
 }
 
+static void conn_ping(struct conn *c, uint32_t now_ms, uint32_t idle_ms)
+{
+	const struct dialect *dialect = dialect_of(c->dialect);
+	uint32_t every_ms = (uint32_t)conn_config(c)->push.ping_s * 1000;
+	struct buf *out = &c->worker->scratch;
+	int opcode;
+
+	if (now_ms - c->ping_ms < every_ms || (idle_ms < every_ms && !dialect->needs_heartbeat))
+		return;
+	c->ping_ms = now_ms;
+	conn_control(c, FRAME_PING, NULL, 0);
+	buf_reset(out);
+	opcode = c->state == CONN_OPEN ? dialect->heartbeat(out) : 0;
+	if (opcode > 0)
+		conn_message(c, (enum frame_opcode)opcode, out->data, out->len);
+}
+
 void conn_sweep(struct conn *c, uint32_t now_ms, int64_t wall_ms, bool look_up)
 {
 	const struct config *config = conn_config(c);
@@ -695,18 +713,7 @@ void conn_sweep(struct conn *c, uint32_t now_ms, int64_t wall_ms, bool look_up)
 		conn_close(c, CLOSE_GOING_AWAY);
 		return;
 	}
-	if (idle_ms >= (uint32_t)config->push.ping_s * 1000 &&
-	    now_ms - c->ping_ms >= (uint32_t)config->push.ping_s * 1000) {
-		struct buf *out = &c->worker->scratch;
-		int opcode;
-
-		c->ping_ms = now_ms;
-		conn_control(c, FRAME_PING, NULL, 0);
-		buf_reset(out);
-		opcode = c->state == CONN_OPEN ? dialect_of(c->dialect)->heartbeat(out) : 0;
-		if (opcode > 0)
-			conn_message(c, (enum frame_opcode)opcode, out->data, out->len);
-	}
+	conn_ping(c, now_ms, idle_ms);
 	if (c->state == CONN_OPEN && (look_up || wall_ms / 1000 >= c->expires_s))
 		conn_check_session(c, wall_ms);
 }

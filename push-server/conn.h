@@ -54,6 +54,7 @@ struct conn {
 	struct output *out;	/* while bytes wait */
 	struct tls *tls;
 	struct relay *relay;	/* once it has sent binary data */
+	char *wish;		/* the URL's query, until a dialect that joins later has read it */
 	struct place place;	/* its first room */
 	struct place *more;	/* the others */
 	struct conn *next;	/* in one of the worker's lists */

@@ -21,8 +21,15 @@ enum dialect_kind { DIALECT_JSON, DIALECT_TUNNEL, DIALECT_SOCKETIO, DIALECT_COUN
 struct dialect {
 	const char *name;
 
-	/* Right behind the 101: what the protocol says first.  The session, when is_known, has been found good. */
-	void (*greet)(struct conn *c);
+	/* Right behind the 101: what the protocol says first.  query is the URL's; has_session: it has been found good, and the
+	 * dialect is to join the room (now or when its protocol says so). */
+	void (*greet)(struct conn *c, const char *query, size_t len, bool has_session);
+
+	/* Credentials may come later, in a message of the dialect's own. */
+	bool may_show_later;
+
+	/* The heartbeat goes out every ping_s even to a client that talks all the time. */
+	bool needs_heartbeat;
 
 	/* One text or binary message from the client. */
 	void (*take)(struct conn *c, enum frame_opcode opcode, char *data, size_t len);
@@ -38,10 +45,18 @@ struct dialect {
 	/* Appends the payload that tells a dead session: json is the error object.  Returns as encode. */
 	int (*dismiss)(const char *json, size_t len, struct buf *out);
 
-	/* Every ping_s, beside the protocol's own ping: an application heartbeat's payload; 0 for none. */
+	/* Beside the protocol's own ping: an application heartbeat's payload; 0 for none. */
 	int (*heartbeat)(struct buf *out);
 };
 
 const struct dialect *dialect_of(enum dialect_kind kind);
+
+/* Joins the room that the query names, or the default one, with its since and epoch. */
+void dialect_join(struct conn *c, const char *query, size_t len);
+
+/* Appends the whole object of a message or an event. */
+int dialect_object(const struct post *p, bool is_own, struct buf *out);
+
+extern const struct dialect dialect_json, dialect_tunnel, dialect_socketio;
 
 #endif

@@ -46,6 +46,10 @@ void home_ask_from_any(struct server *server, struct ask *ask);
 /* The connection's place in the room is gone.  is_asked: the client wished it, so it is told at once. */
 void home_tell_leave(struct worker *from, const char *room, const struct uid *uid, bool is_asked);
 
+/* The room's members on all workers hear p; by way of the home, so in one order for all.  Takes a reference of its own. */
+struct post;
+void home_tell(struct worker *from, const char *room, struct post *p);
+
 /* Takes the connection out of the room for good, and tells the home. */
 struct conn;
 struct room;
@@ -59,6 +63,9 @@ void home_checked(struct server *server, struct ask *ask, enum error verdict, co
 
 /* The tick: those gone past their grace time, presence that waited for its second, rooms that emptied. */
 void home_tick(struct worker *w);
+
+/* The end of the worker. */
+void home_free(struct home *h);
 
 /* Is this a room's name?  1 to ROOM_NAME_MAX bytes of UTF-8 without control characters. */
 bool home_name_valid(const char *name, size_t len);

@@ -14,7 +14,7 @@ enum {
 	MEMBERS_LISTED_MAX = 500,	/* members in one answer to the members operation */
 	PRESENCE_NAMED_MAX = 50,	/* members above which join and leave tell only the number */
 	PRESENCE_INTERVAL_MS = 1000,	/* least time between two join/leave events of one room */
-	TYPING_INTERVAL_MS = 1000,	/* least time between two typing events of one user in one room */
+	MEMBERS_MAX = 64,		/* members of one object that are looked at without building a tree */
 	RATE_STRIKES_MAX = 100,		/* messages refused for their rate within a minute; then 4429 */
 	BAD_REQUESTS_MAX = 100,		/* malformed messages within a minute; then 4429 */
 	CLOSE_WAIT_MS = 3000,		/* for the peer's half of the closing handshake and our last bytes */
@@ -23,7 +23,7 @@ enum {
 	ACCEPT_PAUSE_MS = 100,		/* after running out of descriptors */
 	BACKLOG = 4096,
 	TICK_MS = 100,			/* the worker's one timer */
-	SWEEP_TICKS = 10,		/* ticks in which every connection is looked at once: one second */
+	SWEEP_TICKS = 8,		/* ticks in which every connection is looked at once */
 	MAIL_HIGH = 4096,		/* mails waiting at one worker past which the history holds back new messages */
 	RELAY_HIGH_BYTES = 256 << 10,	/* binary bytes of one sender on their way; past it the sender is not read */
 	IOV_MAX_USED = 64

@@ -12,6 +12,7 @@
 #include "mailbox.h"
 #include "room.h"
 #include "server.h"
+#include "words.h"
 #include "worker.h"
 
 /* An expiry under that key that has not passed; 0 means for ever. */
@@ -141,35 +142,30 @@ static void disconnect_run(struct mail *mail, void *worker)
 
 static void kick_run(struct mail *mail, void *worker)
 {
-	static const char format[] = "{\"type\":\"system\",\"event\":\"kicked\",\"room\":%s,\"num\":%u}";
 	struct people_mail *m = (struct people_mail *)mail;
 	struct room *r = room_find(worker, m->room);
-	struct buf name = BUF_INIT;
-	struct post *p = NULL;
-	char text[ROOM_NAME_MAX * 6 + 80];
+	struct buf words = BUF_INIT;
+	struct post *p;
 	uint32_t i;
-	int len;
+	int n;
 
-	if (r && json_quote(&name, m->room, strlen(m->room)) == 0) {
-		len = snprintf(text, sizeof(text), format, name.data, r->count ? r->count - 1 : 0);
-		p = post_new(POST_EVENT, text, (size_t)len);
-	}
-	buf_free(&name);
-	for (i = r ? r->count : 0; i-- > 0;) {
-		struct conn *c = i < r->count ? r->members[i] : NULL;
-		bool is_last;
+	if (r) {
+		room_hold(r);
+		n = words_event(&words, "kicked", m->room, r->num ? r->num - 1 : 0, NULL);
+		p = words_post(&words, n == 0 ? buf_adds(&words, "}") : n, 0);
+		for (i = r->count; i-- > 0;) {
+			struct conn *c = r->members[i];
 
-		if (!c || !uid_equal(&c->uid, &m->uid))
-			continue;
-		if (p)
-			conn_tell(c, p);
-		is_last = r->count == 1 && r->joining == 0 && !r->is_dirty;
-		if (room_place(r, c))
-			home_leave(c, r);
-		if (is_last)
-			break;		/* the room has gone with its last member */
+			if (!uid_equal(&c->uid, &m->uid))
+				continue;
+			if (p)
+				conn_tell(c, p);
+			if (room_place(r, c))	/* still: telling may have ended it */
+				home_leave(c, r);
+		}
+		post_unref(p);
+		room_release(r);
 	}
-	post_unref(p);
 	free(m);
 }
 
@@ -181,7 +177,7 @@ static void people_post_all(struct server *s, const struct people_mail *m)
 		struct people_mail *copy = malloc(sizeof(*copy));
 
 		if (!copy)
-			continue;	/* the sweep finds bans and dead sessions within two seconds all the same */
+			continue;	/* a banned one is found out with its next message all the same */
 		*copy = *m;
 		worker_post(&s->workers[i], &copy->mail);
 	}

@@ -34,6 +34,7 @@ struct post {
 	struct uid uid;		/* MESSAGE: the sender.  EVENT: a user who is not told, being its subject */
 	struct conn_ref sender;	/* the connection that sent it */
 	uint32_t tag;		/* its dialect's number for the request */
+	uint32_t num;		/* members when it was said; 0 when it does not tell */
 	uint64_t id;
 	struct relay *relay;
 	size_t len;

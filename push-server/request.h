@@ -31,7 +31,7 @@ struct ask {
 	char epoch[EPOCH_LEN + 1];
 	struct uid uid;			/* who asks */
 	struct uid whom;		/* MUTE, KICK: whom it is about */
-	bool has_since, is_operator, is_checked;
+	bool has_since, is_again, is_operator, is_checked;	/* is_again: JOIN of a room that it is in */
 	uint64_t number;		/* since, before, or a message's id */
 	uint32_t limit;			/* HISTORY: messages; MUTE: seconds, 0 for ever */
 	char *text;			/* MESSAGE: fields up to and with avatarUrl, then a comma; owned */
@@ -64,7 +64,6 @@ struct reply {
 	uint32_t tag;
 	enum request_kind kind;
 	enum error error;		/* ERR_NONE, or why it was refused */
-	bool is_message_end;		/* it ends the waiting of a message */
 	char room[ROOM_NAME_MAX + 1];
 	uint32_t count;
 	struct post *posts[];		/* the answer first; what is replayed behind it */

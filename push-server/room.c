@@ -51,6 +51,17 @@ static void room_free_if_empty(struct room *r)
 	free(r);
 }
 
+void room_hold(struct room *r)
+{
+	r->joining++;
+}
+
+void room_release(struct room *r)
+{
+	r->joining--;
+	room_free_if_empty(r);
+}
+
 struct place *room_place(const struct room *r, struct conn *c)
 {
 	uint16_t i;
@@ -121,6 +132,8 @@ void room_leave(struct room *r, struct conn *c)
 
 void room_tell(struct room *r, struct post *p)
 {
+	if (p->num)
+		r->num = p->num;
 	if (r->count == 0)
 		return;
 	if (r->post_count == r->post_size) {
@@ -272,6 +285,13 @@ void room_flush(struct room *r)
 		post_unref(r->posts[i]);
 	r->post_count = 0;
 	fanout_measure(&r->worker->metrics, from_us);
+}
+
+void room_end_turn(struct room *r)
+{
+	room_flush(r);
+	r->is_dirty = false;
+	room_free_if_empty(r);
 }
 
 struct room_mail {

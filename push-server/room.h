@@ -19,6 +19,7 @@ struct room {
 	struct worker *worker;
 	struct conn **members;
 	uint32_t count, size;
+	uint32_t num;			/* users in the room on all workers, as last heard */
 	uint32_t joining;		/* connections that wait for the home's answer */
 	struct post **posts;		/* of this turn, each referenced */
 	uint32_t post_count, post_size;
@@ -43,6 +44,13 @@ void room_tell(struct room *r, struct post *p);
 
 /* Sends what this turn gathered. */
 void room_flush(struct room *r);
+
+/* The same for the end of the turn: the room is dirty no more, and goes if it is empty. */
+void room_end_turn(struct room *r);
+
+/* Keeps the room while its members are walked and some of them leave. */
+void room_hold(struct room *r);
+void room_release(struct room *r);
 
 /* The place of c in r, or NULL. */
 struct place *room_place(const struct room *r, struct conn *c);

@@ -2,7 +2,7 @@
 #ifndef WXCHAT_SERVER_H
 #define WXCHAT_SERVER_H
 
-#include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,24 +17,49 @@ struct hooks;
 struct tls_context;
 struct worker;
 
-enum { LISTENERS_MAX = 8 };
+/* A socket that a worker accepts from. */
+struct listening {
+	int fd;
+	bool is_tcp;
+	unsigned worker;
+};
 
 struct server {
 	const struct config *config;
-	struct store *store;
+	struct store *_Atomic store;	/* NULL until fcgi-login has made it; see server_store */
+	pthread_mutex_t store_lock;
 	struct history *history;
 	struct worker *workers;
 	unsigned worker_count;
-	/* listen_fds[listener][worker]: each worker accepts for itself */
-	int *listen_fds[LISTENERS_MAX];
-	bool listener_is_tcp[LISTENERS_MAX];
-	unsigned listener_count;
+	struct listening *listening;
+	unsigned listening_count;
 	struct tls_context *tls;	/* NULL without */
 	struct addresses *addresses;	/* connections per address; NULL without a limit */
 	struct hooks *hooks;		/* content check, webhooks, notices; NULL when all are off */
 	struct admin *admin;		/* NULL when off */
 	atomic_bool is_over_memory;	/* past max_memory_mb */
+	atomic_bool is_ending;		/* workers read no more mail */
 	int64_t started_ms;
 };
+
+/* The session store; opened by the first who asks once it is there.  NULL: nobody has ever logged in.  Any thread. */
+struct store *server_store(struct server *s);
+
+/* Starts the history, the workers, hooks and the operator's listener.  Listening sockets and TLS are there already. */
+int server_start(struct server *s, char why[static 200]);
+
+/* Lets the workers take connections. */
+void server_accept(struct server *s);
+
+/* No new connections; the open ones are closed with 1012 over drain_s.  refuse_messages: a successor takes them, so what
+ * is said here from now on is left to be said there; when this returns, all that was said before is stored, and nothing
+ * writes to the history any more. */
+void server_drain(struct server *s, bool refuse_messages);
+
+/* How many connections are open. */
+uint64_t server_connections(const struct server *s);
+
+/* Ends everything; messages that were taken are stored. */
+void server_stop(struct server *s);
 
 #endif

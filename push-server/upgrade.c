@@ -15,7 +15,6 @@
 #include "limits.h"
 #include "people.h"
 #include "query.h"
-#include "request.h"
 #include "server.h"
 #include "worker.h"
 
@@ -146,6 +145,8 @@ enum error upgrade_session(struct conn *c, const struct credentials *shown)
 	char address[46];
 	int r;
 
+	if (!worker_sessions(w))
+		return ERR_INVALID_SESSION;
 	metric_add(&w->metrics.session_checks, 1);
 	r = store_authorise(w->sessions, shown->id, shown->skey[0] ? shown->skey : NULL, now_ms, &who);
 	if (r == -ENOENT || r == -ESTALE)
@@ -155,6 +156,16 @@ enum error upgrade_session(struct conn *c, const struct credentials *shown)
 	conn_authorise(c, shown->id, &who);
 	conn_address_text(c, address);
 	return people_is_banned(w, &c->uid, address, now_ms) ? ERR_BANNED : ERR_NONE;
+}
+
+void upgrade_dismiss(struct conn *c, enum error verdict)
+{
+	if (verdict == ERR_STORE) {
+		conn_close(c, CLOSE_INTERNAL);
+		return;
+	}
+	metric_add(&c->worker->metrics.handshakes_no_session, 1);
+	conn_dismiss(c, verdict);
 }
 
 /* The credentials of the request, in whichever form.  0, -ENOENT when none were shown, -EINVAL when they are no good. */
@@ -169,7 +180,7 @@ static int upgrade_credentials(struct worker *w, const struct handshake *h, stru
 		return -EINVAL;
 	len = query_get(h->query.p, h->query.len, "ticket", ticket, sizeof(ticket));
 	if (len != -ENOENT) {
-		if (len < 0 || store_ticket(w->sessions, ticket, (size_t)len, clock_wall_ms(), out->id) < 0)
+		if (len < 0 || !worker_sessions(w) || store_ticket(w->sessions, ticket, (size_t)len, clock_wall_ms(), out->id) < 0)
 			return -EINVAL;
 		out->skey[0] = '\0';	/* the ticket stood for it */
 		return 0;
@@ -187,12 +198,11 @@ static int upgrade_credentials(struct worker *w, const struct handshake *h, stru
 
 static void upgrade_enter(struct conn *c, const struct handshake *h)
 {
-	const struct config *config = c->worker->server->config;
-	struct credentials shown;
-	char room[ROOM_NAME_MAX * 4 + 1], since[24], epoch[EPOCH_LEN + 2], events[8];
+	const struct dialect *dialect = dialect_of(c->dialect);
 	enum error verdict = ERR_INVALID_SESSION;
+	struct credentials shown;
+	char events[8];
 	int r = upgrade_credentials(c->worker, h, &shown);
-	int has_since, has_epoch;
 
 	c->wants_all = query_get(h->query.p, h->query.len, "events", events, sizeof(events)) > 0 &&
 		       strcmp(events, "all") == 0;
@@ -200,23 +210,10 @@ static void upgrade_enter(struct conn *c, const struct handshake *h)
 	if (r == 0)
 		verdict = upgrade_session(c, &shown);
 	explicit_bzero(&shown, sizeof(shown));
-	dialect_of(c->dialect)->greet(c);
-	if (r == -ENOENT && c->dialect == DIALECT_SOCKETIO)
-		return;		/* the session comes in the CONNECT packet */
-	if (verdict == ERR_STORE) {
-		conn_close(c, CLOSE_INTERNAL);
+	dialect->greet(c, h->query.p, h->query.len, verdict == ERR_NONE);
+	if (verdict == ERR_NONE || (r == -ENOENT && dialect->may_show_later))
 		return;
-	}
-	if (verdict != ERR_NONE) {
-		metric_add(&c->worker->metrics.handshakes_no_session, 1);
-		conn_dismiss(c, verdict);
-		return;
-	}
-	r = query_get(h->query.p, h->query.len, "room", room, sizeof(room));
-	has_since = query_get(h->query.p, h->query.len, "since", since, sizeof(since));
-	has_epoch = query_get(h->query.p, h->query.len, "epoch", epoch, sizeof(epoch));
-	request_join(c, r == -ENOENT || r == 0 ? config->push.default_room : r < 0 ? "" : room,
-		     has_since > 0 ? since : NULL, has_epoch > 0 ? epoch : has_epoch == -ENOENT ? NULL : "?");
+	upgrade_dismiss(c, verdict);
 }
 
 static void upgrade_accept(struct conn *c, const struct handshake *h)

@@ -17,4 +17,7 @@ size_t upgrade_take(struct conn *c, const char *bytes, size_t len);
 /* Looks the credentials up; on ERR_NONE the connection is authorised.  Checks bans. */
 enum error upgrade_session(struct conn *c, const struct credentials *shown);
 
+/* What follows a verdict other than ERR_NONE. */
+void upgrade_dismiss(struct conn *c, enum error verdict);
+
 #endif

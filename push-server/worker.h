@@ -36,7 +36,8 @@ struct worker {
 	struct event_base *base;
 	struct mailbox mailbox;
 	struct event mail_event, tick_event;
-	struct listener *listeners;	/* array of server->listener_count */
+	struct listener *listeners;	/* array of listener_count */
+	unsigned listener_count;
 	struct mail_list *outbox;	/* per worker: what leaves at the end of the turn */
 	unsigned *outbox_count;
 
@@ -53,7 +54,7 @@ struct worker {
 	struct conn *dirty_conns;
 	struct conn *dead_conns;
 
-	struct store_reader *sessions;
+	struct store_reader *sessions;	/* by worker_sessions; there for whoever has a session */
 	struct history_reader *past;
 	struct deflater *deflater;	/* while in use */
 	uint32_t deflater_used_ms;
@@ -71,10 +72,18 @@ struct worker {
 
 /* What serves before threads start.  -errno. */
 int worker_init(struct worker *w, struct server *server, unsigned index);
+
+/* After its thread has ended, for each worker: worker_quiet ends its connections, worker_read_mail runs what others still
+ * sent (false: nothing was there), worker_fini frees. */
+void worker_quiet(struct worker *w);
+bool worker_read_mail(struct worker *w);
 void worker_fini(struct worker *w);
 
 /* The thread's body. */
 void *worker_run(void *worker);
+
+/* Who is logged in; NULL until somebody has been. */
+struct store_reader *worker_sessions(struct worker *w);
 
 /* Any thread: runs mail in w's thread. */
 void worker_post(struct worker *w, struct mail *mail);

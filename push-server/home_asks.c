@@ -1,0 +1,538 @@
+/* home_asks.c - what rooms are asked for besides joining: messages on their way through the history, the past, the
+ * members, recalls, marks and moderation. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "home_internal.h"
+#include "hooks.h"
+#include "json.h"
+#include "limits.h"
+#include "people.h"
+#include "server.h"
+#include "words.h"
+
+/* --- getting here --- */
+
+static void ask_run(struct mail *mail, void *worker)
+{
+	home_take(worker, (struct ask *)mail);
+}
+
+void home_ask(struct worker *from, struct ask *ask)
+{
+	ask->mail.run = ask_run;
+	worker_send(from, worker_home_of(from, ask->room), &ask->mail);
+}
+
+void home_ask_from_any(struct server *server, struct ask *ask)
+{
+	ask->mail.run = ask_run;
+	worker_post(&server->workers[worker_home_of(&server->workers[0], ask->room)], &ask->mail);
+}
+
+static uint32_t home_num(struct worker *w, const struct ask *ask)
+{
+	struct home *h = home_get(w, ask->room, false);
+
+	return h ? h->presence.users : 0;
+}
+
+static void answer_one(struct worker *w, struct ask *ask, struct post *p)
+{
+	home_answer(w, ask, ERR_NONE, &p, 1);
+}
+
+/* An answer that is no more than its event's name and number. */
+static void answer_event(struct worker *w, struct ask *ask, const char *event, uint64_t id)
+{
+	struct buf words = BUF_INIT;
+	int r = words_event(&words, event, ask->room, home_num(w, ask), ask->cid);
+
+	answer_one(w, ask, id ? home_words(&words, r, 0, ",\"id\":%llu", (unsigned long long)id)
+			      : home_words(&words, r, 0, "%s", ""));
+}
+
+/* Tells who wants to know (events=all) what a user did. */
+static void tell_wanted(struct home *h, const char *event, const struct uid *uid, uint64_t id, bool but_not_oneself)
+{
+	struct buf words = BUF_INIT;
+	struct member who;
+	struct post *p;
+	int r = words_event(&words, event, h->name, h->presence.users, NULL);
+
+	home_who(h->worker, uid, &who);
+	if (r == 0)
+		r = buf_adds(&words, ",\"user\":");
+	if (r == 0)
+		r = words_user(&words, &who, 0);
+	p = id ? home_words(&words, r, h->presence.users, ",\"id\":%llu", (unsigned long long)id)
+	       : home_words(&words, r, h->presence.users, "%s", "");
+	if (!p)
+		return;
+	p->is_wanted_only = true;
+	p->has_uid = but_not_oneself;
+	p->uid = *uid;
+	home_tell_all(h, p, NO_WORKER);
+	post_unref(p);
+}
+
+/* --- to the history --- */
+
+/* Has it done what q says; the answer comes to home_stored.  Takes the ask. */
+static void history_ask(struct worker *w, struct ask *ask, struct history_request *q)
+{
+	struct home *h = home_get(w, ask->room, true);
+	int r = -ENOMEM;
+
+	if (q && h) {
+		q->context = ask;
+		snprintf(q->room, sizeof(q->room), "%s", ask->room);
+		uid_text(&ask->uid, q->uid);
+		q->time_ms = clock_wall_ms();
+		r = history_submit(w->server->history, q);
+	}
+	if (r == 0) {
+		h->asks++;
+		return;
+	}
+	if (q) {
+		buf_free(&q->key);
+		buf_free(&q->value);
+		free(q->text);
+		free(q);
+	}
+	home_refuse(w, ask, ERR_STORE, r == -EAGAIN ? "too many messages are waiting to be stored: try again in a moment" : NULL);
+	if (h)
+		home_free_if_idle(h);
+}
+
+static struct history_request *history_new(enum history_verb verb)
+{
+	struct history_request *q = calloc(1, sizeof(*q));
+
+	if (q)
+		q->verb = verb;
+	return q;
+}
+
+static void message_store(struct worker *w, struct ask *ask)
+{
+	struct history_request *q = history_new(HISTORY_APPEND);
+	struct buf tail = BUF_INIT;
+	char *text;
+
+	if (!q || buf_addf(&tail, "\"number\":%u,\"time\":%lld}", home_num(w, ask), (long long)clock_wall_ms()) < 0 ||
+	    !(text = realloc(ask->text, ask->text_len + tail.len))) {
+		free(q);
+		buf_free(&tail);
+		home_refuse(w, ask, ERR_STORE, NULL);
+		return;
+	}
+	memcpy(text + ask->text_len, tail.data, tail.len);
+	q->text = text;
+	q->text_len = ask->text_len + tail.len;
+	ask->text = NULL;	/* the history's now */
+	memcpy(q->cid, ask->cid, sizeof(q->cid));
+	buf_free(&tail);
+	history_ask(w, ask, q);
+}
+
+static void message_take(struct worker *w, struct ask *ask)
+{
+	struct home *h = home_get(w, ask->room, ask->is_operator);
+	const struct presence_user *user = h && !ask->is_operator ? presence_find(&h->presence, &ask->uid) : NULL;
+
+	if (!ask->is_operator && (!user || user->connections == 0)) {
+		home_refuse(w, ask, ERR_FORBIDDEN, "this connection is not in that room");
+		return;
+	}
+	if (!ask->is_operator && people_is_muted(w, ask->room, &ask->uid, clock_wall_ms())) {
+		home_refuse(w, ask, ERR_MUTED, NULL);
+		return;
+	}
+	if (!ask->is_checked && hooks_check(w->server->hooks, ask))
+		return;
+	message_store(w, ask);
+}
+
+struct checked_mail {
+	struct mail mail;
+	struct ask *ask;
+	enum error verdict;
+	char message[160];
+};
+
+static void checked_run(struct mail *mail, void *worker)
+{
+	struct checked_mail *m = (struct checked_mail *)mail;
+
+	m->ask->is_checked = true;
+	if (m->verdict != ERR_NONE)
+		home_refuse(worker, m->ask, m->verdict, m->message[0] ? m->message : NULL);
+	else
+		home_take(worker, m->ask);
+	free(m);
+}
+
+void home_checked(struct server *server, struct ask *ask, enum error verdict, const char *message)
+{
+	struct checked_mail *m = calloc(1, sizeof(*m));
+
+	if (!m) {
+		log_error("no-memory", "what=checked");
+		ask_free(ask);
+		return;
+	}
+	m->mail.run = checked_run;
+	m->ask = ask;
+	m->verdict = verdict;
+	if (message)
+		snprintf(m->message, sizeof(m->message), "%s", message);
+	worker_post(&server->workers[worker_home_of(&server->workers[0], ask->room)], &m->mail);
+}
+
+/* --- the past and the present --- */
+
+struct past {
+	struct buf words;
+	const char *room;
+	const struct uid *viewer;
+	uint32_t count;
+	int r;
+};
+
+static int past_add(const struct history_entry *entry, void *arg)
+{
+	struct past *past = arg;
+	struct post *p = home_message_post(past->room, entry);
+	bool is_own;
+
+	if (!p)
+		past->r = -ENOMEM;
+	if (past->r == 0 && past->count)
+		past->r = buf_adds(&past->words, ",");
+	if (past->r == 0) {
+		is_own = p->has_uid && uid_equal(&p->uid, past->viewer);
+		past->r = buf_adds(&past->words, is_own ? "{\"type\":\"user\"," : "{\"type\":\"remote\",");
+	}
+	if (past->r == 0)
+		past->r = buf_add(&past->words, p->text, p->len);
+	past->count++;
+	post_unref(p);
+	return past->r;
+}
+
+static void history_take(struct worker *w, struct ask *ask)
+{
+	struct past past = { .words = BUF_INIT, .room = ask->room, .viewer = &ask->uid };
+	struct home *h = home_get(w, ask->room, true);
+	uint64_t first = 0, last = 0, to, from;
+	uint32_t limit = ask->limit ? ask->limit : 50;
+
+	if (!h || history_bounds(w->past, ask->room, &first, &last) < 0) {
+		home_refuse(w, ask, ERR_STORE, NULL);
+		return;
+	}
+	/* Not past what was told: the rest arrives by itself. */
+	to = ask->has_since && ask->number <= h->last ? ask->number - (ask->number > 0) : h->last;
+	from = to >= limit ? to - limit + 1 : 1;
+	if (from < first)
+		from = first;
+	past.r = words_event(&past.words, "history", ask->room, h->presence.users, ask->cid);
+	if (past.r == 0)
+		past.r = buf_addf(&past.words, ",\"epoch\":\"%s\",\"messages\":[", history_epoch(w->server->history));
+	if (past.r == 0 && from <= to && to > 0 && history_each(w->past, ask->room, from, to, past_add, &past) < 0)
+		past.r = -EIO;
+	answer_one(w, ask, home_words(&past.words, past.r, 0, "],\"more\":%s", from > first && first && to ? "true" : "false"));
+	home_free_if_idle(h);
+}
+
+static void members_take(struct worker *w, struct ask *ask)
+{
+	struct home *h = home_get(w, ask->room, false);
+	const struct presence_user *user;
+	struct buf words = BUF_INIT;
+	uint32_t pos = 0, listed = 0;
+	struct member who;
+	int r = words_event(&words, "members", ask->room, home_num(w, ask), ask->cid);
+
+	if (r == 0)
+		r = buf_adds(&words, ",\"members\":[");
+	while (r == 0 && h && listed < MEMBERS_LISTED_MAX && (user = presence_next(&h->presence, &pos))) {
+		home_who(w, &user->uid, &who);
+		if (listed++)
+			r = buf_adds(&words, ",");
+		if (r == 0)
+			r = words_user(&words, &who, user->connections);
+		if (r == 0 && user->connections == 0) {	/* within its grace time */
+			words.len--;
+			r = buf_adds(&words, ",\"connections\":0}");
+		}
+	}
+	answer_one(w, ask, home_words(&words, r, 0, "]"));
+}
+
+static void recall_take(struct worker *w, struct ask *ask)
+{
+	struct history_request *q = history_new(HISTORY_RECALL);
+
+	if (q) {
+		q->id = ask->number;
+		q->may_any = ask->is_operator || people_is_moderator(w, ask->room, &ask->uid);
+	}
+	history_ask(w, ask, q);
+}
+
+static void read_take(struct worker *w, struct ask *ask)
+{
+	struct history_request *q = history_new(HISTORY_RAISE);
+	struct home *h = home_get(w, ask->room, false);
+	char uid[UID_LEN + 1];
+
+	uid_text(&ask->uid, uid);
+	if (q) {
+		q->table = TABLE_READS;
+		q->amount = (int64_t)(h && ask->number > h->last ? h->last : ask->number);
+		if (history_key(&q->key, ask->room, uid) < 0) {
+			free(q);
+			q = NULL;
+		}
+	}
+	history_ask(w, ask, q);
+}
+
+static void consent_take(struct worker *w, struct ask *ask)
+{
+	struct history_request *q = history_new(HISTORY_ADD);
+	char uid[UID_LEN + 1];
+
+	uid_text(&ask->uid, uid);
+	if (q) {
+		q->table = TABLE_CONSENTS;
+		q->amount = !ask->has_since ? 1 : ask->number > 10 ? 10 : (int64_t)ask->number;
+		if (history_key(&q->key, uid, ask->words) < 0) {
+			free(q);
+			q = NULL;
+		}
+	}
+	history_ask(w, ask, q);
+}
+
+static void mute_take(struct worker *w, struct ask *ask)
+{
+	struct history_request *q = history_new(ask->kind == REQUEST_MUTE ? HISTORY_SET : HISTORY_DELETE);
+	uint64_t until = ask->limit ? (uint64_t)clock_wall_ms() + ask->limit * 1000ull : 0;
+	uint8_t value[8];
+	char uid[UID_LEN + 1];
+	unsigned i;
+
+	for (i = 0; i < 8; i++)
+		value[i] = (uint8_t)(until >> (56 - 8 * i));
+	uid_text(&ask->whom, uid);
+	if (q) {
+		q->table = TABLE_MUTES;
+		if (history_key(&q->key, ask->room, uid) < 0 || buf_add(&q->value, value, sizeof(value)) < 0) {
+			buf_free(&q->key);
+			free(q);
+			q = NULL;
+		}
+	}
+	history_ask(w, ask, q);
+}
+
+void home_take(struct worker *w, struct ask *ask)
+{
+	struct home *h;
+
+	switch (ask->kind) {
+	case REQUEST_JOIN:
+		home_join(w, ask);
+		return;
+	case REQUEST_MESSAGE:
+		message_take(w, ask);
+		return;
+	case REQUEST_HISTORY:
+		history_take(w, ask);
+		return;
+	case REQUEST_MEMBERS:
+		members_take(w, ask);
+		return;
+	case REQUEST_RECALL:
+		recall_take(w, ask);
+		return;
+	case REQUEST_READ:
+		read_take(w, ask);
+		return;
+	case REQUEST_CONSENT:
+		consent_take(w, ask);
+		return;
+	case REQUEST_TYPING:
+		if ((h = home_get(w, ask->room, false)))
+			tell_wanted(h, "typing", &ask->uid, 0, true);
+		answer_event(w, ask, "typing", 0);
+		return;
+	case REQUEST_LEAVE:
+		answer_event(w, ask, "left", 0);
+		return;
+	case REQUEST_PING:
+		answer_event(w, ask, "pong", 0);
+		return;
+	default:
+		break;
+	}
+	/* What is left is for moderators. */
+	if (!ask->is_operator && !people_is_moderator(w, ask->room, &ask->uid)) {
+		home_refuse(w, ask, ERR_FORBIDDEN, "this is for moderators");
+		return;
+	}
+	if (ask->kind == REQUEST_KICK) {
+		people_kick(w->server, ask->room, &ask->whom);
+		answer_event(w, ask, "kicked", 0);
+	} else {
+		mute_take(w, ask);
+	}
+}
+
+/* --- from the history --- */
+
+static void stored_message(struct worker *w, struct home *h, struct ask *ask, struct history_request *q)
+{
+	struct history_entry entry = { .id = q->id, .time_ms = q->time_ms, .uid = q->uid, .text = q->text, .len = q->text_len };
+	struct post *p = home_message_post(ask->room, &entry);
+	struct buf told = BUF_INIT;
+
+	h->last = q->id;
+	if (!p) {
+		/* It is stored, and nobody can be told: whoever comes back is. */
+		log_error("no-memory", "what=message");
+		home_refuse(w, ask, ERR_STORE, NULL);
+		return;
+	}
+	p->sender = ask->from;
+	p->tag = ask->tag;
+	p->num = h->presence.users;
+	home_tell_all(h, p, ask->from.worker);
+	if (hooks_wants(w->server->hooks, HOOK_MESSAGE))
+		hooks_event(w->server->hooks, HOOK_MESSAGE, h->name, &ask->uid, q->id, q->time_ms, q->text, q->text_len);
+	if (ask->done) {
+		if (buf_adds(&told, "{\"type\":\"remote\",") == 0 && buf_add(&told, p->text, p->len) == 0)
+			ask->done(ask, told.data, told.len);
+		else
+			ask->done(ask, "{}", 2);
+		buf_free(&told);
+	}
+	post_unref(p);
+	ask_free(ask);
+}
+
+struct found {
+	const char *room;
+	struct post *post;
+};
+
+static int found_add(const struct history_entry *entry, void *arg)
+{
+	struct found *found = arg;
+
+	found->post = home_message_post(found->room, entry);
+	return 1;
+}
+
+/* The same cid again: who sent it gets its copy once more, nobody else hears of it. */
+static void stored_duplicate(struct worker *w, struct ask *ask, const struct history_request *q)
+{
+	struct found found = { ask->room, NULL };
+	struct buf words = BUF_INIT;
+	struct post *p;
+	int r = 0;
+
+	history_each(w->past, ask->room, q->id, q->id, found_add, &found);
+	p = found.post;
+	if (p) {
+		r = buf_adds(&words, ask->is_operator ? "{\"type\":\"remote\"," : "{\"type\":\"user\",");
+		if (r == 0)
+			r = buf_add(&words, p->text, p->len);
+	} else {	/* no longer kept, which is no reason to store it again */
+		r = buf_addf(&words, "{\"type\":\"user\",\"id\":%llu", (unsigned long long)q->id);
+		if (r == 0)
+			r = words_text(&words, "room", ask->room);
+		if (r == 0)
+			r = words_text(&words, "cid", ask->cid);
+		if (r == 0)
+			r = buf_adds(&words, "}");
+	}
+	post_unref(p);
+	answer_one(w, ask, words_post(&words, r, 0));
+}
+
+static void stored_error(struct worker *w, struct ask *ask, const struct history_request *q)
+{
+	switch (q->error) {
+	case -ENOENT:
+		home_refuse(w, ask, ERR_NOT_FOUND, NULL);
+		break;
+	case -EPERM:
+		home_refuse(w, ask, ERR_FORBIDDEN, "that message is another's");
+		break;
+	case -ETIME:
+		home_refuse(w, ask, ERR_FORBIDDEN, "messages can be recalled within two minutes");
+		break;
+	default:
+		home_refuse(w, ask, ERR_STORE, NULL);
+		break;
+	}
+}
+
+static void stored_recall(struct worker *w, struct home *h, struct ask *ask, const struct history_request *q)
+{
+	tell_wanted(h, "recall", &ask->uid, q->id, false);
+	answer_event(w, ask, "recalled", q->id);
+}
+
+static void stored_one(struct worker *w, struct ask *ask, struct history_request *q)
+{
+	struct home *h = home_get(w, ask->room, false);
+
+	if (h && h->asks)
+		h->asks--;
+	if (q->error < 0)
+		stored_error(w, ask, q);
+	else if (q->verb == HISTORY_APPEND && q->is_duplicate)
+		stored_duplicate(w, ask, q);
+	else if (q->verb == HISTORY_APPEND && h)
+		stored_message(w, h, ask, q);
+	else if (q->verb == HISTORY_RECALL && h)
+		stored_recall(w, h, ask, q);
+	else if (ask->kind == REQUEST_READ && h) {
+		tell_wanted(h, "read", &ask->uid, q->number, true);
+		answer_event(w, ask, "read", q->number);
+	} else if (ask->kind == REQUEST_MUTE || ask->kind == REQUEST_UNMUTE) {
+		if (h)
+			tell_wanted(h, ask->kind == REQUEST_MUTE ? "muted" : "unmuted", &ask->whom, 0, false);
+		answer_event(w, ask, ask->kind == REQUEST_MUTE ? "muted" : "unmuted", 0);
+	} else {
+		answer_event(w, ask, ask->kind == REQUEST_CONSENT ? "consent" : "done", q->number);
+	}
+	if (h)
+		home_free_if_idle(h);
+}
+
+void home_stored(struct worker *w, struct history_batch *batch)
+{
+	struct history_request *q;
+
+	while ((q = STAILQ_FIRST(batch))) {
+		struct ask *ask = q->context;
+
+		STAILQ_REMOVE_HEAD(batch, link);
+		if (ask)
+			stored_one(w, ask, q);
+		buf_free(&q->key);
+		buf_free(&q->value);
+		free(q->text);
+		free(q);
+	}
+}
