@@ -5,8 +5,9 @@
  * Threads:  one struct http a thread; connections, DNS and TLS sessions are kept between its requests.
  * Waiting:  http_perform waits up to the timeout: never in an event loop.
  * Errors:   -ETIMEDOUT, -ECONNREFUSED (not connected: nothing was sent), -EMSGSIZE (answer over the limit),
- *           -EKEYREJECTED (the certificate cannot be verified), -EPROTO (TLS or HTTP went wrong after connecting), -ENOSYS (no libcurl on this machine), -EINVAL (a URL
- *           that is not allowed), what request->read returned. */
+ *           -EKEYREJECTED (the certificate cannot be verified), -EPROTO (TLS or HTTP went wrong after
+ *           connecting), -ENOSYS (no libcurl on this machine), -EINVAL (a URL that is not allowed), what
+ *           request->read returned. */
 #ifndef WXCHAT_HTTP_H
 #define WXCHAT_HTTP_H
 

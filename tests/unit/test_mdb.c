@@ -8,12 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -399,7 +400,30 @@ static void a_reader_without_the_right_to_lock_is_refused(void **state)
 	assert_int_equal(child_result(pid), 0);
 }
 
-/* Eight processes write a hundred records each; then each record is there. */
+static void a_reader_on_a_read_only_mount_is_refused(void **state)
+{
+	struct mdb_options o = { .dir = dir, .mode = MDB_MODE_READER, .tables = tables, .schema = "1" };
+	struct mdb *m = open_as(MDB_MODE_WRITER, 1 << 20);
+	pid_t pid;
+	int r;
+
+	(void)state;
+	mdb_close(m);
+	pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount(dir, dir, NULL, MS_BIND, NULL) < 0 ||
+		    mount(NULL, dir, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+			_exit(77);	/* not our right here */
+		_exit(mdb_open(&o, &m, why) == -EROFS ? 0 : 1);
+	}
+	r = child_result(pid);
+	if (r == 77)
+		skip();
+	assert_int_equal(r, 0);
+}
+
+/* Eight processes write sixty records each; then each record is there. */
 static void several_processes_write_at_once(void **state)
 {
 	struct mdb *m;
@@ -667,6 +691,7 @@ int main(void)
 		T(the_map_grows_under_readers_of_the_process),
 		T(the_map_grows_under_readers_of_other_processes),
 		T(a_reader_without_the_right_to_lock_is_refused),
+		T(a_reader_on_a_read_only_mount_is_refused),
 		T(several_processes_write_at_once),
 		T(threads_commit_together_and_fail_alone),
 		T(a_call_that_spoils_the_transaction_is_left_out),
