@@ -83,7 +83,7 @@ bool call_refused(struct call *call)
 
 void call_relay(struct call *call)
 {
-	static const char *const inner[] = { "type", "event", "cid", "num", "number" };
+	static const char *const inner[] = { "type", "event", "cid", "number" };
 	struct json_object *said, *answer;
 	struct buf json = BUF_INIT;
 
