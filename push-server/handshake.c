@@ -8,7 +8,7 @@
 
 #include "crypto.h"
 #include "encode.h"
-#include "limits.h"
+#include "bounds.h"
 
 /* What has been seen of the headers that the protocol demands. */
 struct seen {

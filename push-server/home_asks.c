@@ -9,7 +9,7 @@
 #include "home_internal.h"
 #include "hooks.h"
 #include "json.h"
-#include "limits.h"
+#include "bounds.h"
 #include "people.h"
 #include "server.h"
 #include "words.h"

@@ -4,7 +4,7 @@
 
 #include "clock.h"
 #include "home_internal.h"
-#include "limits.h"
+#include "bounds.h"
 #include "people.h"
 #include "server.h"
 #include "words.h"

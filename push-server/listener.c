@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "config.h"
 #include "conn.h"
-#include "limits.h"
+#include "bounds.h"
 #include "server.h"
 #include "worker.h"
 

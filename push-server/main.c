@@ -10,11 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "admin.h"
 #include "clock.h"
 #include "config.h"
 #include "crypto.h"
-#include "limits.h"
+#include "bounds.h"
 #include "listener.h"
 #include "log.h"
 #include "map.h"
@@ -29,7 +28,7 @@ static int usage(FILE *to, int status)
 	      "  -t       check the configuration, show it, and exit\n"
 	      "  -V       print the version and exit\n"
 	      "  -h       this help\n"
-	      "Signals: TERM, INT stop; HUP reloads certificates and the admin token and reopens the log;\n"
+	      "Signals: TERM, INT stop; HUP reloads certificates and reopens the log;\n"
 	      "USR2 starts the program anew and hands the listening sockets over to it.\n", to);
 	return status;
 }
@@ -98,7 +97,6 @@ static void reload(struct server *s)
 	char why[200] = "";
 
 	log_reopen();
-	admin_reload(s->admin);
 	if (s->tls && tls_context_reload(s->tls, why) < 0)
 		log_error("reload", "why=\"%s\"", why);
 	else

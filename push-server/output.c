@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "tls.h"
 
 struct piece {

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "mailbox.h"
 
 struct relay {

@@ -12,7 +12,7 @@
 #include "conn.h"
 #include "home.h"
 #include "json.h"
-#include "limits.h"
+#include "bounds.h"
 #include "people.h"
 #include "relay.h"
 #include "room.h"

@@ -12,7 +12,7 @@
 #include "conn.h"
 #include "credentials.h"
 #include "input.h"
-#include "limits.h"
+#include "bounds.h"
 #include "people.h"
 #include "query.h"
 #include "server.h"

@@ -15,7 +15,7 @@
 #include "chunk.h"
 #include "frame.h"
 #include "history.h"
-#include "limits.h"
+#include "bounds.h"
 #include "log.h"
 #include "mailbox.h"
 #include "map.h"

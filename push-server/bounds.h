@@ -1,7 +1,7 @@
-/* limits.h - the bounds of the push server that are not configuration, together with their units and what
+/* bounds.h - the bounds of the push server that are not configuration, together with their units and what
  * happens when one is reached. */
-#ifndef WXCHAT_LIMITS_H
-#define WXCHAT_LIMITS_H
+#ifndef WXCHAT_BOUNDS_H
+#define WXCHAT_BOUNDS_H
 
 enum {
 	HANDSHAKE_MAX_BYTES = 8192,	/* request line and headers; past it 431 */
