@@ -3,6 +3,7 @@
 #ifndef WXCHAT_ADMIN_TOKEN_H
 #define WXCHAT_ADMIN_TOKEN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@ struct token {
 	size_t len;			/* 0: there is none */
 	struct stat seen;
 	bool has_seen;
+	atomic_bool is_stale;		/* to be read whatever it looks like */
 };
 
 /* path "" means none. */

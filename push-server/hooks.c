@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "fields.h"
 #include "home.h"
 #include "json.h"
 #include "lane.h"
@@ -211,17 +212,12 @@ bool hooks_check(struct hooks *h, struct ask *ask)
 static void check_after(struct hooks *h, const char *room, const struct uid *uid, uint64_t id, const char *text,
 			size_t len)
 {
-	struct buf object = BUF_INIT;
-	struct json_object *o = NULL;
+	struct json_object *o = fields_parse(text, len);
 	struct matter *m = NULL;
 	const char *words;
 	size_t n = 0;
 
-	if (len > 0 && text[len - 1] == ',')
-		len--;
-	if (buf_add(&object, "{", 1) < 0 || buf_add(&object, text, len) < 0 || buf_add(&object, "}", 1) < 0 ||
-	    (o = json_parse(object.data, object.len)) == NULL ||
-	    (words = json_text(o, "content", &n)) == NULL || n == 0 || (m = calloc(1, sizeof(*m))) == NULL)
+	if (o == NULL || (words = json_text(o, "content", &n)) == NULL || n == 0 || (m = calloc(1, sizeof(*m))) == NULL)
 		goto out;
 	m->mail.run = run_after;
 	memcpy(m->room, room, strnlen(room, ROOM_NAME_MAX));
@@ -234,7 +230,6 @@ static void check_after(struct hooks *h, const char *room, const struct uid *uid
 	}
 out:
 	json_object_put(o);
-	buf_free(&object);
 }
 
 bool hooks_wants(const struct hooks *h, enum hook_event kind)

@@ -34,8 +34,8 @@ void hooks_free(struct hooks *h);
  * ask->words may be others by then.  False: nothing to check, go on. */
 bool hooks_check(struct hooks *h, struct ask *ask);
 
-/* Something happened in a room; copied; never waits.  uid is NULL for OCCUPIED and VACATED; id and text (the fields of
- * struct ask's text) belong to a MESSAGE. */
+/* Something happened in a room; copied; never waits.  uid is NULL for OCCUPIED and VACATED; id and text (fields, see
+ * fields.h) belong to a MESSAGE. */
 void hooks_event(struct hooks *h, enum hook_event kind, const char *room, const struct uid *uid, uint64_t id,
 		 int64_t time_ms, const char *text, size_t len);
 

@@ -37,7 +37,7 @@ int notify_data(struct buf *out, const char *pattern, const struct notice *notic
 /* The page with {room} percent-encoded. */
 int notify_page(struct buf *out, const char *pattern, const char *room);
 
-/* What a message of these fields (as struct ask's text) says to somebody who has not opened it; never empty. */
+/* What a message of these fields (see fields.h) says to somebody who has not opened it; never empty. */
 int notify_content(struct buf *nick, struct buf *content, const char *fields, size_t len);
 
 /* Is this a room whose members can be away?  (Those that begin with '@'.) */

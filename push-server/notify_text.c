@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "encode.h"
+#include "fields.h"
 #include "json.h"
 #include "notify.h"
 #include "utf8.h"
@@ -141,20 +142,13 @@ int notify_page(struct buf *out, const char *pattern, const char *room)
 
 int notify_content(struct buf *nick, struct buf *content, const char *fields, size_t len)
 {
-	struct buf object = BUF_INIT;
-	struct json_object *o = NULL;
+	struct json_object *o = fields_parse(fields, len);
 	const char *text;
 	size_t n = 0;
 	int r;
 
-	if (len > 0 && fields[len - 1] == ',')
-		len--;
-	if ((r = buf_add(&object, "{", 1)) < 0 || (r = buf_add(&object, fields, len)) < 0 ||
-	    (r = buf_add(&object, "}", 1)) < 0)
-		goto out;
-	r = -EINVAL;
-	if ((o = json_parse(object.data, object.len)) == NULL)
-		goto out;
+	if (o == NULL)
+		return -EINVAL;
 	text = json_text(o, "nickName", &n);
 	if ((r = text != NULL && n > 0 ? buf_add(nick, text, n) : buf_adds(nick, "微信用户")) < 0)
 		goto out;
@@ -165,6 +159,5 @@ int notify_content(struct buf *nick, struct buf *content, const char *fields, si
 		r = buf_adds(content, json_truthy(o, "gallery") ? "[图片]" : "[消息]");
 out:
 	json_object_put(o);
-	buf_free(&object);
 	return r;
 }

@@ -292,6 +292,7 @@ void server_stop(struct server *s)
 	for (i = 0; i < s->worker_count; i++)
 		worker_fini(&s->workers[i]);
 	free(s->workers);
+	hooks_free(s->hooks);
 	history_close(s->history);
 	addresses_free(s->addresses);
 	tls_context_free(s->tls);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "encode.h"
+#include "fields.h"
 #include "json.h"
 #include "jsontext.h"
 #include "utf8.h"
@@ -43,18 +44,6 @@ int webhook_sign(const char *secret, int64_t time_s, const char *body, size_t le
 	return 0;
 }
 
-/* The text of a message is `"a":1,"b":2,`: an object without its braces, ending in a comma. */
-static int fields_add(struct buf *out, const char *text, size_t len)
-{
-	int r;
-
-	if (len > 0 && text[len - 1] == ',')
-		len--;
-	if ((r = buf_add(out, "{", 1)) < 0 || (r = buf_add(out, text, len)) < 0)
-		return r;
-	return buf_add(out, "}", 1);
-}
-
 int webhook_event(struct buf *out, enum hook_event kind, const char *room, const struct uid *uid, uint64_t id,
 		  int64_t time_ms, const char *text, size_t len)
 {
@@ -73,7 +62,7 @@ int webhook_event(struct buf *out, enum hook_event kind, const char *room, const
 	}
 	if (kind == HOOK_MESSAGE) {
 		if ((r = buf_addf(out, ",\"id\":%" PRIu64 ",\"message\":", id)) < 0 ||
-		    (r = fields_add(out, text, len)) < 0)
+		    (r = fields_object(out, text, len)) < 0)
 			goto fail;
 	}
 	if ((r = buf_add(out, "}", 1)) == 0)
@@ -92,7 +81,7 @@ int webhook_question(struct buf *out, const struct ask *ask)
 	if ((r = buf_adds(out, "{\"type\":\"message\",\"room\":")) < 0 ||
 	    (r = json_quote(out, ask->room, strlen(ask->room))) < 0 ||
 	    (r = buf_addf(out, ",\"uid\":\"%s\",\"message\":", name)) < 0 ||
-	    (r = fields_add(out, ask->text, ask->text_len)) < 0)
+	    (r = fields_object(out, ask->text, ask->text_len)) < 0)
 		return r;
 	return buf_add(out, "}", 1);
 }
@@ -190,7 +179,7 @@ int webhook_rewrite(struct ask *ask, const char *body, size_t len, size_t max)
 
 	if (answer == NULL || (replace = json_member(answer, "replace")) == NULL)
 		goto out;
-	if ((r = json_add(&object, replace)) < 0 || (r = fields_add(&old, ask->text, ask->text_len)) < 0)
+	if ((r = json_add(&object, replace)) < 0 || (r = fields_object(&old, ask->text, ask->text_len)) < 0)
 		goto out;
 	if ((r = members_copy(&text, object.data, object.len, reserved_fields, false)) < 0 ||
 	    (r = members_copy(&text, old.data, old.len, server_fields, true)) < 0)
