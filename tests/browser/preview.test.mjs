@@ -1,27 +1,35 @@
 // The preview in Chromium: two phones run the mini-program against the real system.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
-import { startSystem } from '../integration/lib/system.mjs';
+import { System, root } from '../integration/lib/system.mjs';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const output = join(root, 'build/test-output');
 const SOON = { timeout: 20000 };
 
-let preview;
 let system;
 let browser;
 
+// What `make run` adds to the web server: the preview's files, and the sandbox at the same origin.
+function webConfig(sys) {
+	return `
+index-file.names = ( "index.html" )
+mimetype.assign = ( ".html" => "text/html; charset=utf-8", ".css" => "text/css; charset=utf-8",
+	".js" => "text/javascript; charset=utf-8", "" => "application/octet-stream" )
+$HTTP["url"] =~ "^/sandbox/" {
+	proxy.server = ( "" => (( "host" => "127.0.0.1", "port" => ${new URL(sys.boxUrl).port} )))
+}
+`;
+}
+
 before(async () => {
-	preview = mkdtempSync(join(tmpdir(), 'wxchat-preview-'));
-	await promisify(execFile)(process.execPath, [join(root, 'tests/preview/build.mjs'), preview]);
-	system = await startSystem({ preview, config: { push: { leave_grace_s: 1 } } });
+	system = new System({ login: 'spawned', push: true, webConfig, config: { push: { leave_grace_s: 1, rate: '200/s' } } });
+	await promisify(execFile)(process.execPath, [join(root, 'tests/preview/build.mjs'), system.file('www')]);
+	await system.startAll();
 	mkdirSync(output, { recursive: true });
 	browser = await chromium.launch({
 		executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
@@ -32,8 +40,6 @@ before(async () => {
 after(async () => {
 	await browser?.close();
 	await system?.stop();
-	if (preview)
-		rmSync(preview, { recursive: true, force: true });
 });
 
 // One phone on the desk.
@@ -107,13 +113,13 @@ async function desk(t, room) {
 }
 
 async function wechatName(user) {
-	const res = await fetch(`${system.sandbox}/sandbox/user?user=${encodeURIComponent(user)}`);
+	const res = await fetch(`${system.boxUrl}/sandbox/user?user=${encodeURIComponent(user)}`);
 
 	return (await res.json()).nickName;
 }
 
 async function logins() {
-	const res = await fetch(`${system.sandbox}/sandbox/log`);
+	const res = await fetch(`${system.boxUrl}/sandbox/log`);
 
 	return (await res.json()).counts['/sns/jscode2session'] || 0;
 }
@@ -191,7 +197,7 @@ test('the push server dies and comes back: everything written meanwhile arrives,
 
 	await a.say('重启之前');
 	await b.hears('重启之前');
-	await system.stopPush('SIGKILL');
+	await system.pushProgram.kill('SIGKILL');
 	await a.say('没有服务器的时候');
 	await a.frame.locator('.strip', { hasText: '重新连接' }).waitFor(SOON);
 	await system.startPush();
