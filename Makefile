@@ -41,31 +41,34 @@ benches  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*
 all: $(BUILD)/.deps $(programs)
 tools: $(BUILD)/.deps $(BUILD)/bin/wechat-sandbox
 
+# One short line a file; make V=1 shows the commands.
+say = $(if $(V),,@echo '  $(1)';)
+
 # --- the programs ---
 
 $(BUILD)/bin/fcgi-login: $(call objs,fcgi-login) $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -o $@ $^ $(libs_login)
+	$(call say,LINK $@)$(CC) $(ldflags) -o $@ $^ $(libs_login)
 $(BUILD)/bin/push-server: $(call objs,push-server) $(BUILD)/obj/push-server/console/page.o $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -o $@ $^ $(libs_push)
+	$(call say,LINK $@)$(CC) $(ldflags) -o $@ $^ $(libs_push)
 $(BUILD)/bin/wxchatctl: $(call objs,shared/wxchatctl) $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -o $@ $^ $(libs_shared)
+	$(call say,LINK $@)$(CC) $(ldflags) -o $@ $^ $(libs_shared)
 $(BUILD)/bin/wechat-sandbox: $(call objs,tests/sandbox)
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -o $@ $^ $(libs_box)
+	$(call say,LINK $@)$(CC) $(ldflags) -o $@ $^ $(libs_box)
 
 $(BUILD)/libshared.a: $(call objs,shared)
 $(BUILD)/liblogin.a: $(call but_main,fcgi-login)
 $(BUILD)/libpush.a: $(call but_main,push-server) $(BUILD)/obj/push-server/console/page.o
 $(BUILD)/lib%.a:
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR   $@)$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c | $(BUILD)/.deps
 	@mkdir -p $(@D)
-	$(CC) $(cflags) -MMD -MP -c -o $@ $<
+	$(call say,CC   $<)$(CC) $(cflags) -MMD -MP -c -o $@ $<
 
 # The console is one page, built into the push server.  Its charts come from npm where Node is.
 $(BUILD)/console.html: $(wildcard push-server/console/*) $(wildcard tests/node_modules/uplot/dist/uPlot.iife.min.js)
@@ -73,7 +76,7 @@ $(BUILD)/console.html: $(wildcard push-server/console/*) $(wildcard tests/node_m
 	sh push-server/console/build.sh $@
 $(BUILD)/obj/push-server/console/page.o: push-server/console/page.S $(BUILD)/console.html
 	@mkdir -p $(@D)
-	$(CC) -I$(BUILD) -c -o $@ $<
+	$(call say,AS   $<)$(CC) -I$(BUILD) -c -o $@ $<
 
 # --- what is needed ---
 
@@ -103,7 +106,7 @@ run: $(BUILD)/.deps-run
 
 $(BUILD)/test/%: tests/unit/%.c $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(CC) $(cflags) -I. $(ldflags) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a \
+	$(call say,LINK $@)$(CC) $(cflags) -I. $(ldflags) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a \
 		-lcmocka $(libs_login) $(libs_push)
 unit: $(BUILD)/.deps $(unit)
 test: $(BUILD)/.deps-test
@@ -118,7 +121,7 @@ fault:
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(CC) $(cflags) -I. $(ldflags) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libshared.a $(libs_shared)
+	$(call say,LINK $@)$(CC) $(cflags) -I. $(ldflags) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libshared.a $(libs_shared)
 bench: $(BUILD)/.deps-test
 	@$(MAKE) --no-print-directory all tools $(benches)
 	@sh tests/bench/run.sh $(BUILD)
@@ -128,7 +131,7 @@ soak: $(BUILD)/.deps-test
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(CC) $(cflags) -I. -fsanitize=fuzzer $(ldflags) -o $@ $< $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a \
+	$(call say,LINK $@)$(CC) $(cflags) -I. -fsanitize=fuzzer $(ldflags) -o $@ $< $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a \
 		$(libs_login) $(libs_push)
 fuzzers: $(fuzzers)
 FUZZ_S ?= 20
