@@ -1,0 +1,164 @@
+// How long sessions live, how many there may be, and what they survive.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startSystem } from './lib/system.mjs';
+
+const alive = async (sys, s) => (await sys.call('GET', 'user', { headers: s.headers })).status === 200;
+
+let sys;
+before(async () => {
+	sys = await startSystem({ config: { session: { per_user: 3 }, login: { check_session: 'on' } } });
+});
+after(() => sys?.stop());
+
+test('a user may have some sessions, and the oldest gives way', async () => {
+	const all = [];
+	for (let i = 0; i < 4; i++)
+		all.push(await sys.login('devices', { codeOnly: true }));
+	assert.deepEqual(await Promise.all(all.map((s) => alive(sys, s))), [false, true, true, true]);
+	assert.equal(new Set(all.map((s) => s.uid)).size, 1);
+});
+
+test('logging out ends one session, or all', async () => {
+	const [a, b, c] = [await sys.login('out'), await sys.login('out'), await sys.login('out')];
+	assert.deepEqual((await sys.call('POST', 'logout', { headers: a.headers })).body, { code: 0, data: { ended: 1 } });
+	assert.deepEqual([await alive(sys, a), await alive(sys, b)], [false, true]);
+	assert.deepEqual((await sys.call('POST', 'logout', { headers: b.headers, query: { all: 1 } })).body,
+		{ code: 0, data: { ended: 2 } });
+	assert.deepEqual([await alive(sys, b), await alive(sys, c)], [false, false]);
+	assert.equal((await sys.call('POST', 'logout', { headers: c.headers })).status, 401);
+});
+
+test('WeChat is asked about its session_key when the client asks', async () => {
+	const s = await sys.login('key');
+	const ask = async (wechat) => (await sys.call('GET', 'user', { headers: s.headers, query: { wechat } }));
+	assert.equal((await ask('1')).body.wechatSession, true);
+	await sys.wx('login', 'key', { newKey: true }).then(({ code }) => sys.call('POST', 'login', { json: { code } }));
+	assert.equal((await ask('1')).body.wechatSession, false);
+	const renewed = await sys.login('key');
+	const reset = await sys.call('GET', 'user', { headers: renewed.headers, query: { wechat: 'reset' } });
+	assert.equal(reset.body.wechatSession, true, reset.text);
+	const after = await sys.call('GET', 'user', { headers: renewed.headers, query: { wechat: 1 } });
+	assert.equal(after.body.wechatSession, true, after.text);
+	assert.ok(!reset.text.includes('session_key'));
+});
+
+test('a session ends when its time is over', async (t) => {
+	const own = await startSystem({ config: { session: { max_age: 1 } } });
+	t.after(() => own.stop());
+	const s = await own.login('short');
+	await sleep(s.answer.body.session.expires * 1000 + 1001 - Date.now());
+	const answer = await own.call('GET', 'user', { headers: s.headers });
+	assert.equal(answer.body.error, 'ERR_INVALID_SESSION');
+});
+
+test('a session in use lives on', async (t) => {
+	const own = await startSystem({ config: { session: { max_age: 3 } } });
+	t.after(() => own.stop());
+	const s = await own.login('used');
+	const end_ms = s.answer.body.session.expires * 1000 + 1500;
+	while (Date.now() < end_ms) {
+		await sleep(300);
+		assert.ok(await alive(own, s), 'it ended in use');
+	}
+});
+
+test('an acknowledged login survives kill -9', async (t) => {
+	const own = await startSystem({ web: 'nginx' });
+	t.after(() => own.stop());
+	const sessions = [];
+	for (let round = 0; round < 3; round++) {
+		const pending = await new Promise((enough) => {
+			let count = 0;
+			const all = Array.from({ length: 8 }, (_, i) => own.login(`killed ${i}`, { codeOnly: true }).then((s) => {
+				sessions.push(s);
+				if (++count === 3)
+					setImmediate(() => enough({ all }));
+			}, () => {}));
+		});
+		await own.loginProgram.kill('SIGKILL');
+		await Promise.all(pending.all);
+		await own.startLogin();
+	}
+	for (const s of sessions)
+		assert.ok(await alive(own, s), 'an acknowledged session is gone');
+});
+
+test('SIGTERM lets a login end that has begun, and exits 0', async (t) => {
+	const own = await startSystem({ web: 'nginx' });
+	t.after(() => own.stop());
+	await own.fault('delay', { ms: 600 });
+	const code = await own.code('late');
+	const pending = own.call('POST', 'login', { json: { code } });
+	for (;;) {
+		const { counts } = await own.sandbox('GET', 'log');
+		if (counts['/sns/jscode2session'])
+			break;
+	}
+	const ended = own.loginProgram.kill('SIGTERM');
+	assert.equal((await pending).status, 200);
+	assert.deepEqual(await ended, { code: 0, signal: null });
+});
+
+test('SIGHUP reads the configuration again', async (t) => {
+	const own = await startSystem({ config: { login: { rate_per_address: 0 } } });
+	t.after(() => own.stop());
+	const s = await own.login('reload');
+	own.rewriteConfig({ login: { base_url: 'https://chat.example.com' }, push: { url: '' } });
+	own.loginProgram.child.kill('SIGHUP');
+	await own.loginProgram.line(/ reloaded /);
+	const { body } = await own.call('GET', 'tunnel', { headers: s.headers });
+	assert.match(body.url, /^wss:\/\/chat\.example\.com\/ws\?ticket=/);
+	own.rewriteConfig({ login: { threads: 'many' } });
+	own.loginProgram.child.kill('SIGHUP');
+	assert.match(await own.loginProgram.line(/ reload-refused .*/).then((m) => m[0]), /wxchat\.conf:\d+: threads/);
+	assert.ok(await alive(own, s), 'a refused reload harmed what was there');
+});
+
+test('one address, and one user, may log in so often', async (t) => {
+	const own = await startSystem({ config: { login: { rate_per_address: '6/m', rate_per_user: '2/m' } } });
+	t.after(() => own.stop());
+	const statuses = [];
+	for (const user of ['a', 'a', 'a', 'b', 'b', 'c', 'd']) {
+		const answer = await own.call('POST', 'login', { json: { code: await own.code(user) } });
+		statuses.push(answer.status);
+		if (answer.status === 429) {
+			assert.equal(answer.body.error, 'ERR_RATE_LIMITED');
+			assert.match(answer.headers.get('retry-after'), /^[1-9]\d*$/);
+		}
+	}
+	assert.deepEqual(statuses, [200, 200, 429, 200, 200, 200, 429]);
+});
+
+test('when too many wait for WeChat the others are told so at once, and sessions are still served', async (t) => {
+	const own = await startSystem({ web: 'nginx', config: { login: { threads: 8, queue_max: 2 }, wechat: { timeout_ms: 5000 } } });
+	t.after(() => own.stop());
+	const s = await own.login('before');
+	await own.fault('delay', { ms: 1000 });
+	const codes = await Promise.all(Array.from({ length: 6 }, (_, i) => own.code(`queue ${i}`)));
+	const answers = Promise.all(codes.map((code) => own.call('POST', 'login', { json: { code } })));
+	assert.ok(await alive(own, s));
+	const statuses = (await answers).map((answer) => answer.status).sort();
+	assert.deepEqual(statuses, [200, 200, 503, 503, 503, 503]);
+	const busy = (await answers).find((answer) => answer.status === 503);
+	assert.equal(busy.body.error, 'ERR_WECHAT_BUSY');
+	assert.match(busy.headers.get('retry-after'), /^\d+$/);
+});
+
+test('a dead WeChat soon costs nobody a timeout', async (t) => {
+	const own = await startSystem({ web: 'nginx', config: { wechat: { timeout_ms: 300 } } });
+	t.after(() => own.stop());
+	const s = await own.login('before');
+	await own.fault('hang');
+	const asked = async () => (await own.sandbox('GET', 'log')).counts['/sns/jscode2session'] ?? 0;
+	let known = -1;
+	for (let i = 0; known !== await asked(); i++) {
+		assert.ok(i < 50, 'WeChat is asked again and again');
+		known = await asked();
+		const { status, body } = await own.call('POST', 'login', { json: { code: `x${i}` } });
+		assert.equal(status, 504);
+		assert.equal(body.error, 'ERR_WECHAT_TIMEOUT');
+	}
+	assert.ok(await alive(own, s));
+});
