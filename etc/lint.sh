@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 sources=$(git ls-files 'shared/*.c' 'fcgi-login/*.c' 'push-server/*.c' 'tests/sandbox/*.c')
-flags='-std=c11 -D_GNU_SOURCE -DWXCHAT_VERSION="lint" -Ishared'
+flags='-std=c11 -D_GNU_SOURCE -DWXCHAT_VERSION=\"lint\" -Ishared'
 
 echo "lint: shell"
 for script in $(git ls-files '*.sh' .ci/run); do
