@@ -161,12 +161,13 @@ class Timeline {
 		return { anchor: 'msg-unread', patch: this.all() };
 	}
 
-	recall(id) {
-		const at = this.list.findIndex((item) => item.id === id);
+	/* `by`: the user who recalled it, where the server says so.  Told twice is told once. */
+	recall(id, by) {
+		const at = this.list.findIndex((item) => item.id === id && item.kind !== 'line');
 
 		if (at < 0)
 			return {};
-		this.list[at] = this.recalled(this.list[at]);
+		this.list[at] = this.recalled(this.list[at], by);
 		return this.at(at);
 	}
 
@@ -202,7 +203,11 @@ class Timeline {
 		return message.recalled ? this.recalled(item) : item;
 	}
 
-	recalled(item) {
+	recalled(item, by) {
+		let who = item.mine ? '你' : '“' + this.nameOf(item.uid) + '”';
+
+		if (by && by.uid !== item.uid)
+			who = '管理员';
 		return {
 			key: item.key,
 			anchor: item.anchor,
@@ -210,7 +215,7 @@ class Timeline {
 			kind: 'line',
 			time: item.time,
 			label: item.label,
-			text: (item.mine ? '你' : '“' + this.nameOf(item.uid) + '”') + '撤回了一条消息',
+			text: who + '撤回了一条消息',
 			topic: '',
 		};
 	}

@@ -142,9 +142,16 @@ test('a recalled message becomes a line, live and in history', () => {
 	push(mine(2));
 	apply(timeline.recall(1));
 	apply(timeline.recall(2));
+	apply(timeline.recall(2, { uid: '1me' }));
 	push(message(3, { recalled: true, content: undefined, nickName: undefined, avatarUrl: undefined }));
 	assert.deepEqual(texts(), ['“小红”撤回了一条消息', '你撤回了一条消息', '“小红”撤回了一条消息']);
 	assert.equal(JSON.stringify(shown.list).includes('m1'), false, 'the text is gone');
+});
+
+test('a moderator\'s recall says so', () => {
+	push(message(1));
+	apply(timeline.recall(1, { uid: 'moderator' }));
+	assert.deepEqual(texts(), ['管理员撤回了一条消息']);
 });
 
 test('a new name and avatar are one path, for all that was said', () => {

@@ -226,7 +226,7 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 		this.setNum(object.num);
 		this.setData(this.timeline.setUser(object.user));
 		if (object.event === 'recall')
-			this.setData(this.timeline.recall(object.id));
+			this.setData(this.timeline.recall(object.id, object.user));
 		else if (object.user || object.users)
 			this.onOther(object, name);
 	},
