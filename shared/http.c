@@ -227,16 +227,20 @@ static CURLcode set_up(const struct curl_table *c, struct http *h, const struct 
 
 static int add_headers(const struct curl_table *c, const struct http_request *rq, struct curl_slist **list)
 {
-	struct curl_slist *longer = c->slist_append(NULL, "Expect:");	/* a body over 1 MB would wait for leave */
+	struct curl_slist *longer;
 	size_t i;
 
-	for (i = 0; longer && rq->headers && rq->headers[i]; i++) {
+	/* A body over 1 MB would wait for leave.  libcurl signs this header and leaves it out: not with SigV4. */
+	if (!rq->aws_sigv4) {
+		if (!(longer = c->slist_append(*list, "Expect:")))
+			return -ENOMEM;
 		*list = longer;
-		longer = c->slist_append(longer, rq->headers[i]);
 	}
-	if (!longer)
-		return -ENOMEM;
-	*list = longer;
+	for (i = 0; rq->headers && rq->headers[i]; i++) {
+		if (!(longer = c->slist_append(*list, rq->headers[i])))
+			return -ENOMEM;
+		*list = longer;
+	}
 	return 0;
 }
 
