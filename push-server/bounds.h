@@ -18,6 +18,7 @@ enum {
 	RATE_STRIKES_MAX = 100,		/* messages refused for their rate within a minute; then 4429 */
 	BAD_REQUESTS_MAX = 100,		/* malformed messages within a minute; then 4429 */
 	CLOSE_WAIT_MS = 3000,		/* for the peer's half of the closing handshake and our last bytes */
+	SLOW_WAIT_MS = 30000,		/* the same for a slow reader, who is to learn why when it reads again; little waits for it */
 	STALLED_MS = 20000,		/* a reader that takes nothing for so long is a slow one: 4408 */
 	ACCEPTS_PER_TURN = 64,
 	ACCEPT_PAUSE_MS = 100,		/* after running out of descriptors */

@@ -239,7 +239,7 @@ void conn_close(struct conn *c, enum close_code code)
 	conn_count_close(c, code);
 	conn_leave_rooms(c);
 	c->state = CONN_CLOSING;
-	c->deadline_ms = worker_now() + CLOSE_WAIT_MS;
+	c->deadline_ms = worker_now() + (code == CLOSE_SLOW ? SLOW_WAIT_MS : CLOSE_WAIT_MS);
 	c->pauses = 0;
 	conn_control(c, FRAME_CLOSE, payload, code == CLOSE_NO_CODE ? 0 : 2);
 	if (c->state != CONN_DEAD)
