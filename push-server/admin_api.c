@@ -226,7 +226,7 @@ static struct json_object *body_of_post(struct evhttp_request *request)
 
 static const struct route *route_of(const char *path)
 {
-	const struct route *const tables[] = { api_rooms_routes, api_people_routes };
+	const struct route *const tables[] = { api_rooms_routes, api_publish_routes, api_people_routes };
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct route *r = tables[t]; r->path != NULL; r++)

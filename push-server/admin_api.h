@@ -46,7 +46,8 @@ struct call {
 	void (*then)(struct call *call);
 	char room[ROOM_NAME_MAX + 1];
 	struct uid uid;
-	struct gather *gather;		/* rooms, broadcast */
+	struct gather *gather;		/* rooms and broadcast */
+	struct broadcast *broadcast;
 };
 
 /* Takes the request if the path is one of ours; it is answered at once or later. */
@@ -63,7 +64,7 @@ struct route {
 	bool is_post;
 	void (*run)(struct call *call);
 };
-extern const struct route api_rooms_routes[], api_people_routes[];	/* ended by a NULL path */
+extern const struct route api_rooms_routes[], api_publish_routes[], api_people_routes[];	/* ended by a NULL path */
 
 /* Each ends the call. */
 void call_fail(struct call *call, enum error e, const char *message);
