@@ -34,7 +34,7 @@ unit     := $(patsubst tests/unit/%.c,$(BUILD)/test/%,$(wildcard tests/unit/test
 fuzzers  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 benches  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all tools run test unit check asan tsan fault bench soak fuzz lint format deps preview install uninstall clean help
+.PHONY: all tools run test unit check asan tsan fault bench benches soak fuzz lint format deps preview install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -119,12 +119,13 @@ tsan:
 fault:
 	@$(MAKE) --no-print-directory test BUILD=build/fault SAN=address,undefined FAULT=-DWXCHAT_FAULT WXCHAT_TESTS=fault
 
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libshared.a
+$(BUILD)/bench/%: tests/bench/%.c $(call objs,tests/bench/lib) $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(call say,LINK $@)$(CC) $(cflags) -I. $(ldflags) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libshared.a $(libs_shared)
+	$(call say,LINK $@)$(CC) $(cflags) -I. $(ldflags) -MMD -MP -MF $@.d -o $@ $< $(call objs,tests/bench/lib) $(BUILD)/libshared.a $(libs_shared)
+benches: $(benches)
 bench: $(BUILD)/.deps-test
-	@$(MAKE) --no-print-directory all tools $(benches)
-	@sh tests/bench/run.sh $(BUILD)
+	@$(MAKE) --no-print-directory all tools benches
+	@WXCHAT_BUILD=$(BUILD)/bin node tests/bench/run.mjs
 soak: $(BUILD)/.deps-test
 	@$(MAKE) --no-print-directory all tools
 	@SOAK_S=$${SOAK_S:-600} WXCHAT_BUILD=$(BUILD)/bin node tests/soak/soak.mjs

@@ -1,0 +1,184 @@
+/* fan.c - rooms full of phones: some of them talk, all of them listen, and a server's processor time for each delivery
+ * is measured.
+ *   fan -p PORT -P PID[,PID] -u PATH [-s SESSIONS] [-w] [-R rooms] [-m members of each] [-t talkers of each]
+ *       [-x strangers] [-n messages] [-i in flight] [-b bytes of a delivery] [-r runs]
+ * PATH's first %u becomes the room's number.  A message is in flight until every member of its room has it; -w waits for the
+ * server's greeting.  Strangers are in rooms of ten of their own and silent.  One JSON line on stdout. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/phones.h"
+#include "lib/usage.h"
+
+enum { WINDOW = 256, STRANGERS_A_ROOM = 10 };
+
+/* How many of the room's members have each of the messages that are not with everybody yet. */
+struct hall {
+	unsigned have[WINDOW];
+	uint64_t said;
+};
+
+struct fan {
+	struct phones phones;
+	struct watched watched;
+	const char *path;
+	unsigned rooms, members, talkers, strangers, messages, in_flight, bytes, runs;
+	struct hall *halls;
+	uint64_t deliveries, complete, said;
+	uint64_t length;		/* of the last delivery */
+	char text[8192];
+	size_t text_len;
+};
+
+static unsigned residents(const struct fan *f)
+{
+	return f->rooms * f->members;
+}
+
+static void fan_path(unsigned index, char *out, size_t size, void *arg)
+{
+	const struct fan *f = arg;
+	unsigned room = index < residents(f) ? index % f->rooms
+					     : f->rooms + (index - residents(f)) / STRANGERS_A_ROOM;
+	const char *mark = strstr(f->path, "%u");
+
+	if (mark)
+		snprintf(out, size, "%.*s%u%s", (int)(mark - f->path), f->path, room, mark + 2);
+	else
+		snprintf(out, size, "%s", f->path);
+}
+
+static void fan_message(struct phone *phone, void *arg)
+{
+	struct fan *f = arg;
+	struct hall *hall = &f->halls[phone->index % f->rooms];
+	unsigned *have = &hall->have[phone->received % WINDOW];
+
+	f->deliveries++;
+	f->length = phone->length;
+	if (++*have == f->members) {
+		*have = 0;
+		f->complete++;
+	}
+}
+
+/* The k-th message of all: rooms in turn, and in each its talkers in turn. */
+static void fan_say(struct fan *f)
+{
+	unsigned room = (unsigned)(f->said % f->rooms);
+	unsigned talker = (unsigned)(f->said / f->rooms % f->talkers);
+
+	phone_say(&f->phones.all[talker * f->rooms + room], f->text, f->text_len);
+	f->said++;
+}
+
+static void fan_run(struct fan *f, unsigned messages)
+{
+	uint64_t until = f->said + messages;
+
+	while (f->complete < until) {
+		while (f->said < until && f->said - f->complete < f->in_flight)
+			fan_say(f);
+		if (!phones_turn(&f->phones, 10000))
+			die("%llu of %llu messages are with everybody, and nothing moves any more",
+			    (unsigned long long)f->complete, (unsigned long long)f->said);
+	}
+}
+
+/* Long enough that a delivery, with all that the server adds, has the wanted length. */
+static void fan_compose(struct fan *f)
+{
+	unsigned pad = 1;
+
+	for (;;) {
+		f->text_len = (size_t)snprintf(f->text, sizeof(f->text), "{\"text\":true,\"content\":\"%*s\"}", (int)pad, "");
+		memset(f->text + f->text_len - 2 - pad, 'x', pad);
+		fan_run(f, 1);
+		if (f->length >= f->bytes || pad > 1)
+			return;
+		pad += f->bytes - (unsigned)f->length;
+	}
+}
+
+static void fan_measure(struct fan *f)
+{
+	struct usage before, after, used;
+	uint64_t deliveries = f->deliveries;
+	int64_t wall = now_ns(), own = usage_own_ns();
+
+	usage_read(&f->watched, &before);
+	fan_run(f, f->messages);
+	usage_read(&f->watched, &after);
+	used = usage_since(&before, &after);
+	printf("{\"deliveries\":%llu,\"cpuNs\":%lld,\"userUs\":%lld,\"wallNs\":%lld,\"ownNs\":%lld}",
+	       (unsigned long long)(f->deliveries - deliveries), (long long)used.cpu_ns, (long long)used.user_us,
+	       (long long)(now_ns() - wall), (long long)(usage_own_ns() - own));
+}
+
+static unsigned number(const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end == text || *end || n > 10000000)
+		die("not a number: %s", text);
+	return (unsigned)n;
+}
+
+int main(int argc, char *argv[])
+{
+	struct fan f = { .path = "/", .rooms = 1, .members = 10, .talkers = 1, .messages = 100, .in_flight = 1,
+			 .bytes = 256, .runs = 1, .phones = { .at_once = 128 } };
+	const char *sessions = NULL;
+	unsigned i;
+	int option;
+
+	while ((option = getopt(argc, argv, "p:P:u:s:wR:m:t:x:n:i:b:r:")) != -1) {
+		switch (option) {
+		case 'p': f.phones.port = number(optarg); break;
+		case 'P': watched_add(&f.watched, optarg); break;
+		case 'u': f.path = optarg; break;
+		case 's': sessions = optarg; break;
+		case 'w': f.phones.is_welcomed = true; break;
+		case 'R': f.rooms = number(optarg); break;
+		case 'm': f.members = number(optarg); break;
+		case 't': f.talkers = number(optarg); break;
+		case 'x': f.strangers = number(optarg); break;
+		case 'n': f.messages = number(optarg); break;
+		case 'i': f.in_flight = number(optarg); break;
+		case 'b': f.bytes = number(optarg); break;
+		case 'r': f.runs = number(optarg); break;
+		default: die("see the head of tests/bench/fan.c for what it takes");
+		}
+	}
+	if (f.rooms == 0 || f.talkers == 0 || f.talkers > f.members || f.in_flight > f.rooms * (WINDOW - 1))
+		die("rooms need members, and some of these to talk");
+	descriptors_raise();
+	f.halls = calloc(f.rooms, sizeof(*f.halls));
+	if (!f.halls)
+		die("not enough memory");
+	f.phones.count = residents(&f) + f.strangers;
+	f.phones.path = fan_path;
+	f.phones.on_message = fan_message;
+	f.phones.arg = &f;
+	if (sessions)
+		f.phones.sessions = sessions_read(sessions, &f.phones.session_count);
+	phones_init(&f.phones);
+	phones_connect(&f.phones);
+	if (f.phones.refused)
+		die("%u of %u connections were refused", f.phones.refused, f.phones.count);
+	phones_settle(&f.phones, 1500);		/* joins are told at most once a second */
+	fan_compose(&f);
+	fan_run(&f, f.messages / 10 + f.in_flight);
+	printf("{\"bytes\":%llu,\"runs\":[", (unsigned long long)f.length);
+	for (i = 0; i < f.runs; i++) {
+		if (i)
+			putchar(',');
+		fan_measure(&f);
+	}
+	puts("]}");
+	phones_fini(&f.phones);
+	return 0;
+}
