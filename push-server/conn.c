@@ -52,12 +52,18 @@ void conn_address_text(const struct conn *c, char out[static 46])
 		inet_ntop(AF_INET6, c->address, out, 46);
 }
 
+/* Whether what it sends is still read as frames. */
+static bool conn_takes_frames(const struct conn *c)
+{
+	return conn_is_open(c) || (c->state == CONN_CLOSING && !c->closed_by_peer);
+}
+
 /* --- which events the loop watches --- */
 
 static void conn_watch(struct conn *c)
 {
-	bool blocked_by_tls = c->tls && tls_wants_write(c->tls);
 	bool reads = c->pauses == 0 && c->state != CONN_DEAD;
+	bool blocked_by_tls = reads && c->tls && tls_wants_write(c->tls);
 	bool writes = (output_bytes(c->out) > 0 && !c->is_dirty) || blocked_by_tls;
 	short events = (short)(EV_PERSIST | (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
 
@@ -73,6 +79,8 @@ static void conn_watch(struct conn *c)
 	if (event_add(&c->ev, NULL) < 0) {
 		c->is_reading = c->is_writing = false;
 		conn_end(c);
+	} else if (reads && conn_takes_frames(c) && input_has_held(c->in)) {
+		event_active(&c->ev, EV_READ, 0);	/* what is held makes no socket readable */
 	}
 }
 
@@ -246,11 +254,14 @@ void conn_close(struct conn *c, enum close_code code)
 		conn_watch(c);
 }
 
-/* The peer broke a rule, or has said all it may: nothing more of it is wanted than its end. */
+/* The peer broke a rule: nothing more of it is wanted than its end. */
 static void conn_fail(struct conn *c, enum close_code code)
 {
-	conn_close(c, code);
+	if (conn_is_open(c))
+		conn_close(c, code);
 	c->closed_by_peer = true;
+	if (c->state == CONN_CLOSING && !c->out)
+		conn_shut(c);
 }
 
 void conn_dismiss(struct conn *c, enum error e)
@@ -498,10 +509,7 @@ static void conn_take_frames(struct conn *c, uint8_t *bytes, size_t len)
 	conn_handler(c, &h);
 	n = input_feed(&c->in, &h, c, bytes, len);
 	if (n < 0) {
-		if (c->state == CONN_CLOSING)
-			conn_end(c);
-		else
-			conn_fail(c, (enum close_code)-n);
+		conn_fail(c, (enum close_code)-n);
 	} else if ((size_t)n < len && conn_is_open(c) && input_hold(&c->in, bytes + n, len - (size_t)n) < 0) {
 		conn_end(c);
 	}
@@ -525,18 +533,14 @@ static void conn_take(struct conn *c, uint8_t *bytes, size_t len)
 		size_t used = upgrade_take(c, (char *)bytes, len);
 
 		/* Frames may come glued behind the handshake. */
-		if (used < len && (conn_is_open(c) || c->state == CONN_CLOSING))
+		if (used < len && conn_takes_frames(c))
 			conn_take_frames(c, bytes + used, len - used);
 		break;
 	}
-	case CONN_ECHO:
-	case CONN_GREETED:
-	case CONN_OPEN:
-	case CONN_CLOSING:
-		conn_take_frames(c, bytes, len);
-		break;
 	default:
-		break;		/* what comes behind the end is nobody's */
+		if (conn_takes_frames(c))
+			conn_take_frames(c, bytes, len);
+		break;		/* otherwise: what comes behind the end is nobody's */
 	}
 }
 
@@ -557,9 +561,9 @@ static void conn_read(struct conn *c)
 	struct worker *w = c->worker;
 	unsigned round;
 
-	if (input_has_held(c->in)) {	/* resumed: first what came before */
+	if (conn_takes_frames(c) && input_has_held(c->in)) {	/* resumed: first what came before */
 		conn_take_held(c);
-		if (c->pauses || input_has_held(c->in))
+		if (c->pauses)
 			return;
 	}
 	for (round = 0; round < READ_ROUNDS && c->state != CONN_DEAD && !c->pauses; round++) {
@@ -606,6 +610,8 @@ static void conn_on_event(evutil_socket_t fd, short what, void *arg)
 	}
 	if ((what & EV_WRITE) && c->out)
 		conn_flush(c);
+	else if ((what & EV_WRITE) && c->tls)
+		what |= EV_READ;	/* TLS has something of its own to write: reading goes on with it */
 	if ((what & EV_READ) && c->state != CONN_DEAD && !c->pauses)
 		conn_read(c);
 	if (c->state != CONN_DEAD && c->tls)
@@ -624,11 +630,8 @@ void conn_resume(struct conn *c, enum conn_pause why)
 	if (!(c->pauses & why) || c->state == CONN_DEAD)
 		return;
 	c->pauses &= (uint8_t)~why;
-	if (c->pauses)
-		return;
-	conn_watch(c);
-	if (input_has_held(c->in) && c->is_reading)
-		event_active(&c->ev, EV_READ, 0);
+	if (c->pauses == 0)
+		conn_watch(c);
 }
 
 /* --- time --- */

@@ -2,6 +2,7 @@
 #include "handshake.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -226,7 +227,8 @@ static int request_line_read(struct slice line, struct handshake *out)
 	if (i == line.len)
 		return 400;
 	version = (struct slice){ line.p + i + 1, line.len - i - 1 };
-	if (version.len != 8 || memcmp(version.p, "HTTP/", 5) != 0)
+	if (version.len != 8 || memcmp(version.p, "HTTP/", 5) != 0 || !isdigit((unsigned char)version.p[5]) ||
+	    version.p[6] != '.' || !isdigit((unsigned char)version.p[7]))
 		return 400;
 	if (memcmp(version.p + 5, "1.1", 3) != 0)
 		return 505;
