@@ -7,6 +7,7 @@
 //
 // web:    'lighttpd', 'apache', 'nginx'
 // login:  'socket' (fcgi-login -s, default), 'spawned' (by the web server), 'cgi', or null (none)
+// listen: where fcgi-login -s listens, if not on a unix socket (ADDRESS:PORT; with Apache alone)
 // push:   true starts push-server; its port is sys.pushPort
 // config: sections of wxchat.conf, over what is needed to run here
 // webConfig(sys): text added to the web server's configuration
@@ -359,7 +360,7 @@ function found(...places) {
 function lighttpd(sys) {
 	const spawned = `"bin-path" => "${path.join(bin, 'fcgi-login')} -c ${sys.file('wxchat.conf')}", "max-procs" => 1,`;
 	let example = sys.example('lighttpd.conf', [
-		['/run/wxchat/login.sock', sys.options.listen ? '' : sys.file('run', 'login.sock')],
+		['/run/wxchat/login.sock', sys.file('run', 'login.sock')],
 		['wxchat_push_port = 8765', `wxchat_push_port = ${sys.pushPort}`],
 		['/var/lib/wxchat/media/', `${sys.file('media')}/`],
 	]);
@@ -393,7 +394,8 @@ function apache(sys) {
 	const names = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'auth_basic', 'mime', 'alias', 'headers', 'env', 'setenvif',
 		'proxy', 'proxy_fcgi', 'proxy_http', 'authnz_fcgi', 'cgid', 'fcgid', 'actions'];
 	const example = sys.example('apache.conf', [
-		['unix:/run/wxchat/login.sock|fcgi://wxchat-login', `unix:${sys.file('run', 'login.sock')}|fcgi://wxchat-login`],
+		['unix:/run/wxchat/login.sock|fcgi://wxchat-login', sys.options.listen ? `fcgi://${sys.options.listen}`
+			: `unix:${sys.file('run', 'login.sock')}|fcgi://wxchat-login`],
 		['http://127.0.0.1:8765', `http://127.0.0.1:${sys.pushPort}`],
 		['/var/lib/wxchat/media', sys.file('media')],
 		['${APACHE_LOG_DIR}/wxchat.log', sys.file('access.log')],

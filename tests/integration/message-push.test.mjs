@@ -1,0 +1,174 @@
+// WeChat's message push, as the sandbox pushes it: every mode and format, forgeries and replays, and what comes of it.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import * as files from './lib/files.mjs';
+import { appId, startSystem } from './lib/system.mjs';
+
+const token = 'pushtoken';
+const aesKey = crypto.randomBytes(32).toString('base64').slice(0, 43);
+const sign = (...texts) => crypto.createHash('sha1').update(texts.sort().join('')).digest('hex');
+
+// The store's queue of events, read as any other program may read it.
+function events(sys) {
+	const dump = execFileSync('mdb_dump', ['-p', '-s', 'events', sys.file('sessions')], { encoding: 'utf8' });
+	return [...dump.matchAll(/\{\\22kind.*|\{"kind.*/g)].map(([line]) => JSON.parse(Buffer.from(
+		line.replace(/\\([0-9a-f]{2})/g, (_, h) => String.fromCharCode(parseInt(h, 16))), 'latin1').toString()));
+}
+
+for (const mode of ['plain', 'compatible', 'safe'])
+	for (const format of ['json', 'xml'])
+		describe(`${mode} mode, ${format}`, () => {
+			let sys;
+			before(async () => {
+				sys = await startSystem({ web: 'lighttpd', config: mode === 'plain' ? {} : { wechat: { message_aes_key: aesKey } } });
+				const set = await sys.sandbox('PUT', 'push', { url: `${sys.weapp}/message`, token, mode, format,
+					...(mode !== 'plain' && { aesKey }) });
+				assert.match(set.errMsg, /:ok$/);
+			});
+			after(() => sys?.stop());
+
+			test('WeChat\'s console is answered', async () => {
+				const answer = await sys.sandbox('POST', 'push', { verify: true });
+				assert.equal(answer.accepted, true, JSON.stringify(answer));
+			});
+
+			test('an event is taken', async () => {
+				const message = { ToUserName: 'gh_1', FromUserName: 'oSomebody', CreateTime: 1714112445, MsgType: 'event',
+					Event: 'debug_demo', debug_str: '你好 <world> & ]]>' };
+				const answer = await sys.sandbox('POST', 'push', { message });
+				assert.deepEqual([answer.accepted, answer.status, answer.answer], [true, 200, 'success'], JSON.stringify(answer));
+				const [event] = events(sys);
+				assert.equal(event.kind, 'event');
+				assert.equal(event.event, 'debug_demo');
+				assert.equal(event.data.debug_str, '你好 <world> & ]]>');
+			});
+
+			test('an event that is told again is heard once', async () => {
+				const message = { ToUserName: 'gh_1', FromUserName: 'oTwice', CreateTime: 1714112446, MsgType: 'event', Event: 'twice' };
+				await sys.sandbox('POST', 'push', { message });
+				const answer = await sys.sandbox('POST', 'push', { message });
+				assert.equal(answer.accepted, true);
+				assert.equal(events(sys).filter((e) => e.event === 'twice').length, 1);
+			});
+		});
+
+describe('forgeries and mistakes', () => {
+	let sys;
+	before(async () => { sys = await startSystem({ web: 'nginx' }); });
+	after(() => sys?.stop());
+
+	const post = (body, query) => sys.call('POST', 'message', { body, query });
+	const signed = (nonce = String(Math.random())) => {
+		const timestamp = String(Math.floor(Date.now() / 1000));
+		return { timestamp, nonce, signature: sign(token, timestamp, nonce) };
+	};
+	const event = (name) => JSON.stringify({ FromUserName: 'o', CreateTime: Math.random() * 1e9 | 0, MsgType: 'event', Event: name });
+
+	test('what is not signed with our token is refused', async () => {
+		for (const query of [{}, { ...signed(), signature: '0'.repeat(40) }, { ...signed(), timestamp: '1' }, { ...signed(), signature: undefined }]) {
+			const { status, body } = await post(event('forged'), query);
+			assert.equal(status, 400);
+			assert.equal(body.code, 1);
+		}
+		const verify = await sys.call('GET', 'message', { query: { ...signed(), signature: '0'.repeat(40), echostr: 'x' } });
+		assert.equal(verify.status, 400);
+		assert.equal(verify.body.error, 'ERR_BAD_SIGNATURE');
+		assert.deepEqual(events(sys), []);
+	});
+
+	test('the console\'s echo comes back as it was sent', async () => {
+		const answer = await sys.call('GET', 'message', { query: { ...signed(), echostr: '4375120948345356249' } });
+		assert.deepEqual([answer.status, answer.text], [200, '4375120948345356249']);
+		assert.match(answer.headers.get('content-type'), /^text\/plain/);
+	});
+
+	test('a replayed request is answered and not heard', async () => {
+		const query = signed('replay');
+		for (const name of ['first', 'second']) {
+			const { status, text } = await post(event(name), query);
+			assert.deepEqual([status, text], [200, 'success']);
+		}
+		assert.deepEqual(events(sys).map((e) => e.event), ['first']);
+	});
+
+	test('bodies that are no messages are refused', async () => {
+		for (const body of ['', '[]', '{', 'x', '<xml>', '<xml><a></xml>', '<!DOCTYPE xml [<!ENTITY a "b">]><xml><Event>&a;</Event></xml>',
+			`${'<a>'.repeat(50)}${'</a>'.repeat(50)}`, `<xml>${'<a/>'.repeat(1000)}</xml>`]) {
+			const answer = await post(body, signed());
+			assert.equal(answer.status, 400, body);
+		}
+		const large = await post(`{"a":"${'x'.repeat(70 << 10)}"}`, signed());
+		assert.equal(large.status, 413);
+	});
+
+	test('a message of a user is kept for the operator', async () => {
+		const json = JSON.stringify({ FromUserName: 'o', CreateTime: 1, MsgType: 'text', Content: '在吗', MsgId: 1234567890123456 });
+		assert.equal((await post(json, signed())).status, 200);
+		assert.equal((await post(json, signed())).status, 200);
+		assert.deepEqual(events(sys).filter((e) => e.kind === 'message').map((e) => e.data.Content), ['在吗']);
+	});
+
+	test('a user who takes back what was given is logged out', async () => {
+		const s = await sys.login('revoked');
+		const json = JSON.stringify({ FromUserName: 'x', CreateTime: 2, MsgType: 'event', Event: 'user_authorization_revoke', OpenID: s.userinfo.openId });
+		assert.equal((await post(json, signed())).text, 'success');
+		assert.equal((await sys.call('GET', 'user', { headers: s.headers })).status, 401);
+		assert.ok(events(sys).some((e) => e.kind === 'user' && e.uid === s.uid));
+	});
+
+	test('in safe mode nothing plain and nothing for others is believed', async (t) => {
+		const own = await startSystem({ web: 'nginx', config: { wechat: { message_aes_key: aesKey } } });
+		t.after(() => own.stop());
+		const encrypt = (text, id = appId) => {
+			const key = Buffer.from(`${aesKey}=`, 'base64');
+			const length = Buffer.alloc(4);
+			length.writeUInt32BE(Buffer.byteLength(text));
+			let plain = Buffer.concat([crypto.randomBytes(16), length, Buffer.from(text), Buffer.from(id)]);
+			const pad = 32 - plain.length % 32;
+			plain = Buffer.concat([plain, Buffer.alloc(pad, pad)]);
+			const cipher = crypto.createCipheriv('aes-256-cbc', key, key.subarray(0, 16)).setAutoPadding(false);
+			return Buffer.concat([cipher.update(plain), cipher.final()]).toString('base64');
+		};
+		const send = (Encrypt, more = {}) => {
+			const query = signed();
+			return own.call('POST', 'message', { body: JSON.stringify({ ToUserName: 'gh_1', Encrypt }),
+				query: { ...query, encrypt_type: 'aes', msg_signature: sign(token, query.timestamp, query.nonce, Encrypt), ...more } });
+		};
+		assert.equal((await send(encrypt(event('right')))).text, 'success');
+		assert.equal((await own.call('POST', 'message', { body: event('plain'), query: signed() })).status, 400);
+		assert.equal((await send(encrypt(event('unsigned')), { msg_signature: '0'.repeat(40) })).status, 400);
+		assert.equal((await send(encrypt(event('foreign'), 'wxffffffffffffffff'))).body.error, 'ERR_BAD_ENCRYPTED_DATA');
+		assert.equal((await send(Buffer.alloc(64).toString('base64'))).body.error, 'ERR_BAD_ENCRYPTED_DATA');
+		assert.deepEqual(events(own).map((e) => e.event), ['right']);
+	});
+});
+
+test('without a token there is no message push', async (t) => {
+	const sys = await startSystem({ web: 'nginx', config: { wechat: { message_token: '' } } });
+	t.after(() => sys.stop());
+	assert.equal((await sys.call('GET', 'message', { query: { signature: 'x', timestamp: 1, nonce: 2, echostr: 'y' } })).status, 404);
+});
+
+test('a picture that WeChat\'s check refuses is removed, and told to the push server', async (t) => {
+	const sys = await startSystem({ web: 'nginx', config: { media: { check: 'on' } } });
+	t.after(() => sys.stop());
+	await sys.sandbox('PUT', 'push', { url: `${sys.weapp}/message`, token, mode: 'plain', format: 'json' });
+	const s = await sys.login('risky');
+	const risky = Buffer.concat([files.png, Buffer.from('risky!')]);
+	const up = await sys.call('POST', 'upload', { headers: s.headers, body: files.form(risky) });
+	assert.equal(up.status, 200, up.text);
+	await sys.call('POST', 'profile', { headers: s.headers, json: { avatarUrl: up.body.data.url } });
+	const good = await sys.call('POST', 'upload', { headers: s.headers, body: files.form(files.png) });
+	await sys.loginProgram.line(/ media-verdict .*risky=1/);
+	await sys.loginProgram.line(/ media-verdict .*risky=0/);
+	assert.deepEqual(fs.readdirSync(sys.file('media')), [good.body.data.name]);
+	await sys.call('GET', 'health');
+	const verdicts = events(sys).filter((e) => e.kind === 'media');
+	assert.deepEqual(verdicts.map(({ url, uid, risky: is }) => [url, uid, is]).sort(),
+		[[up.body.data.url, s.uid, true], [good.body.data.url, s.uid, false]].sort());
+	const { body } = await sys.call('GET', 'user', { headers: s.headers });
+	assert.match(body.data.avatarUrl, /\/avatar\?uid=/);
+});
