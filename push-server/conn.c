@@ -136,12 +136,7 @@ void conn_free(struct conn *c)
 static void conn_leave_rooms(struct conn *c)
 {
 	while (c->place.room) {
-		struct room *r = c->place.room;
-		char name[ROOM_NAME_MAX + 1];
-
-		snprintf(name, sizeof(name), "%s", r->name);
-		room_leave(r, c);
-		home_tell_leave(c->worker, name, &c->uid, false);
+		home_leave(c, c->place.room, false);
 	}
 	if (c->is_counted) {
 		c->is_counted = false;

@@ -25,7 +25,7 @@ const struct dialect *dialect_of(enum dialect_kind kind)
 void dialect_join(struct conn *c, const char *query, size_t len)
 {
 	char room[ROOM_NAME_MAX + 1], since[24], epoch[EPOCH_LEN + 1];
-	int has_room = query_get(query, len, "room", room, sizeof(room));
+	int has_room = query_get_words(query, len, "room", room, sizeof(room));
 	int has_since = query_get(query, len, "since", since, sizeof(since));
 	int has_epoch = query_get(query, len, "epoch", epoch, sizeof(epoch));
 	const char *name = room;

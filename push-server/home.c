@@ -115,8 +115,10 @@ static void tell_run(struct mail *mail, void *worker)
 {
 	struct tell_mail *m = (struct tell_mail *)mail;
 	struct home *h = home_get(worker, m->name, false);
+	const struct presence_user *from = h ? presence_find(&h->presence, &m->post->uid) : NULL;
 
-	if (h)
+	/* Whose entry was refused, or who was put out, is not heard, however early it spoke. */
+	if (from && from->connections)
 		home_tell_all(h, m->post, NO_WORKER);
 	post_unref(m->post);
 	free(m);
@@ -285,8 +287,7 @@ static void leave_run(struct mail *mail, void *worker)
 	struct leave_mail *m = (struct leave_mail *)mail;
 	struct home *h = home_get(worker, m->name, false);
 
-	/* A join that was refused has left no trace, and its end says so here, too. */
-	if (h && presence_find(&h->presence, &m->uid))
+	if (h)
 		home_left(h, m->worker, &m->uid, m->is_asked);
 	free(m);
 }
@@ -308,13 +309,15 @@ void home_tell_leave(struct worker *from, const char *room, const struct uid *ui
 	worker_send(from, worker_home_of(from, room), &m->mail);
 }
 
-void home_leave(struct conn *c, struct room *r)
+void home_leave(struct conn *c, struct room *r, bool is_asked)
 {
+	bool is_member = room_place(r, c)->index != PLACE_JOINING;
 	char name[ROOM_NAME_MAX + 1];
 
 	snprintf(name, sizeof(name), "%s", r->name);
 	room_leave(r, c);
-	home_tell_leave(c->worker, name, &c->uid, true);
+	if (is_member)
+		home_tell_leave(c->worker, name, &c->uid, is_asked);
 }
 
 void home_tick(struct worker *w)
@@ -352,6 +355,8 @@ static void answer_mail(struct worker *w, struct ask *ask, enum error e, struct 
 	reply->tag = ask->tag;
 	reply->kind = ask->kind;
 	reply->error = e;
+	reply->is_entry = ask->kind == REQUEST_JOIN && !ask->is_again && e == ERR_NONE;
+	reply->uid = ask->uid;
 	snprintf(reply->room, sizeof(reply->room), "%s", ask->room);
 	for (i = 0; i < count; i++)
 		if (posts[i])

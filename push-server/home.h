@@ -46,14 +46,16 @@ void home_ask_from_any(struct server *server, struct ask *ask);
 /* The connection's place in the room is gone.  is_asked: the client wished it, so it is told at once. */
 void home_tell_leave(struct worker *from, const char *room, const struct uid *uid, bool is_asked);
 
-/* The room's members on all workers hear p; by way of the home, so in one order for all.  Takes a reference of its own. */
+/* The room's members on all workers hear p, if the user p->uid is one of them; by way of the home, so in one order for
+ * all.  Takes a reference of its own. */
 struct post;
 void home_tell(struct worker *from, const char *room, struct post *p);
 
-/* Takes the connection out of the room for good, and tells the home. */
+/* Takes the connection's place in the room away, and tells the home.  (A place that was asked for and not granted yet
+ * is given back when the grant arrives: see request_replied.)  r may be gone afterwards. */
 struct conn;
 struct room;
-void home_leave(struct conn *c, struct room *r);
+void home_leave(struct conn *c, struct room *r, bool is_asked);
 
 /* The history has done these, all of them for homes of this worker. */
 void home_stored(struct worker *w, struct history_batch *batch);

@@ -145,7 +145,7 @@ static void kick_run(struct mail *mail, void *worker)
 	struct people_mail *m = (struct people_mail *)mail;
 	struct room *r = room_find(worker, m->room);
 	struct buf words = BUF_INIT;
-	struct post *p;
+	struct post *p, *refused;
 	uint32_t i;
 	int n;
 
@@ -153,17 +153,22 @@ static void kick_run(struct mail *mail, void *worker)
 		room_hold(r);
 		n = words_event(&words, "kicked", m->room, r->num ? r->num - 1 : 0, NULL);
 		p = words_post(&words, n == 0 ? buf_adds(&words, "}") : n, 0);
+		/* Who does not know that event hears of it as of any refusal. */
+		n = words_refused(&words, ERR_FORBIDDEN, "a moderator has put you out of this room", m->room,
+				  r->num ? r->num - 1 : 0, NULL);
+		refused = words_post(&words, n, 0);
 		for (i = r->count; i-- > 0;) {
 			struct conn *c = r->members[i];
 
 			if (!uid_equal(&c->uid, &m->uid))
 				continue;
-			if (p)
-				conn_tell(c, p);
+			if (c->wants_all ? p : refused)
+				conn_tell(c, c->wants_all ? p : refused);
 			if (room_place(r, c))	/* still: telling may have ended it */
-				home_leave(c, r);
+				home_leave(c, r, true);
 		}
 		post_unref(p);
+		post_unref(refused);
 		room_release(r);
 	}
 	free(m);

@@ -54,8 +54,8 @@ void request_room(struct conn *c, const char *room, uint32_t tag);
 /* Refuses to the connection alone; it stays. */
 void request_refuse(struct conn *c, enum error e, const char *message, const char *cid, uint32_t tag);
 
-/* A message has been told to this worker: if one of its connections sent it, that one may go on. */
-void request_told(struct worker *w, const struct post *p);
+/* A message of that room has been told to this worker: if one of its connections sent it, that one may go on. */
+void request_told(struct worker *w, const char *room, const struct post *p);
 
 /* What the home answers to one connection: texts in order, and the place in the room that they may open or end. */
 struct reply {
@@ -63,6 +63,8 @@ struct reply {
 	struct conn_ref to;
 	uint32_t tag;
 	enum request_kind kind;
+	bool is_entry;			/* JOIN: the user counts as one connection more in the room */
+	struct uid uid;			/* whose */
 	enum error error;		/* ERR_NONE, or why it was refused */
 	char room[ROOM_NAME_MAX + 1];
 	uint32_t count;

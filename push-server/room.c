@@ -313,7 +313,7 @@ static void room_mail_run(struct mail *mail, void *worker)
 		if (m->post->kind == POST_BINARY)
 			room_flush(r);
 	}
-	request_told(worker, m->post);
+	request_told(worker, m->name, m->post);
 	post_unref(m->post);
 	free(m);
 }

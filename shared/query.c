@@ -43,7 +43,7 @@ static bool query_named(const struct query_item *item, const char *name, size_t 
 	return n >= 0 && (size_t)n == name_len && strncasecmp(decoded, name, name_len) == 0;
 }
 
-int query_get(const char *query, size_t len, const char *name, char *out, size_t size)
+static int query_find(const char *query, size_t len, const char *name, int plus_is_blank, char *out, size_t size)
 {
 	size_t pos = 0, name_len = strlen(name);
 	struct query_item item;
@@ -54,7 +54,7 @@ int query_get(const char *query, size_t len, const char *name, char *out, size_t
 			continue;
 		if (size == 0)
 			return -EMSGSIZE;
-		n = percent_decode(item.value, item.value_len, 0, out, size - 1);
+		n = percent_decode(item.value, item.value_len, plus_is_blank, out, size - 1);
 		if (n < 0)
 			return n;
 		if (memchr(out, '\0', (size_t)n))
@@ -63,4 +63,14 @@ int query_get(const char *query, size_t len, const char *name, char *out, size_t
 		return n;
 	}
 	return -ENOENT;
+}
+
+int query_get(const char *query, size_t len, const char *name, char *out, size_t size)
+{
+	return query_find(query, len, name, 0, out, size);
+}
+
+int query_get_words(const char *query, size_t len, const char *name, char *out, size_t size)
+{
+	return query_find(query, len, name, 1, out, size);
 }

@@ -18,4 +18,7 @@ int query_next(const char *query, size_t len, size_t *pos, struct query_item *it
  * '+' stays as it is: base64 values carry it unescaped. */
 int query_get(const char *query, size_t len, const char *name, char *out, size_t size);
 
+/* The same where people's words are expected, as forms encode them: '+' is a blank. */
+int query_get_words(const char *query, size_t len, const char *name, char *out, size_t size);
+
 #endif

@@ -86,11 +86,21 @@ static void values_are_found_and_decoded(void **state)
 	}
 }
 
+static void in_words_plus_is_a_blank(void **state)
+{
+	char out[16];
+
+	(void)state;
+	assert_int_equal(query_get_words("room=a+b%2Bc", 12, "room", out, sizeof(out)), 5);
+	assert_string_equal(out, "a b+c");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_are_walked_in_order),
 		cmocka_unit_test(values_are_found_and_decoded),
+		cmocka_unit_test(in_words_plus_is_a_blank),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);

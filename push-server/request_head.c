@@ -1,0 +1,152 @@
+/* request_head.c - the usual object is read off its bytes; only one that names an operation, or writes its cid or room
+ * with escapes, is worth a tree. */
+#include "request_head.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+static const char no_object[] = "one JSON object a message";
+static const char no_memory[] = "the server is short of memory";
+
+static int hex_digit(char c)
+{
+	return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+}
+
+/* The next character of a name whose escapes are known to be well-formed; 0x80 for any outside ASCII. */
+static unsigned char name_next(const char **p)
+{
+	static const char written[] = "bfnrt", meant[] = "\b\f\n\r\t";
+	const char *q = *p, *known;
+	int code;
+
+	if (*q != '\\') {
+		*p = q + 1;
+		return (unsigned char)*q < 0x80 ? (unsigned char)*q : 0x80;
+	}
+	if (q[1] != 'u') {
+		*p = q + 2;
+		known = strchr(written, q[1]);
+		return (unsigned char)(known ? meant[known - written] : q[1]);
+	}
+	*p = q + 6;
+	code = hex_digit(q[2]) << 12 | hex_digit(q[3]) << 8 | hex_digit(q[4]) << 4 | hex_digit(q[5]);
+	return (unsigned char)(code < 0x80 ? code : 0x80);
+}
+
+bool member_is(const struct jsontext_member *m, const char *name)
+{
+	const char *p = m->name, *end = m->name + m->name_len;
+	size_t len = strlen(name);
+
+	if (!m->has_escape)
+		return m->name_len == len && memcmp(m->name, name, len) == 0;
+	for (; p < end && *name; name++)
+		if (name_next(&p) != (unsigned char)*name)
+			return false;
+	return p == end && *name == '\0';
+}
+
+/* A plain string's bytes, without its quotes; false when it is another kind of value or has escapes. */
+static bool plain_text(const struct jsontext_member *m, char *out, size_t size)
+{
+	size_t len = m->value_len;
+
+	if (len < 2 || m->value[0] != '"' || len - 2 >= size || memchr(m->value, '\\', len))
+		return false;
+	memcpy(out, m->value + 1, len - 2);
+	out[len - 2] = '\0';
+	return true;
+}
+
+/* Reads the head off the members; false when only a tree can tell. */
+static bool head_quick(struct request_head *head)
+{
+	size_t i;
+
+	for (i = 0; i < head->count; i++) {
+		const struct jsontext_member *m = &head->members[i];
+
+		if (member_is(m, "op"))
+			return false;
+		if (member_is(m, "cid") && !plain_text(m, head->cid, sizeof(head->cid)))
+			return false;
+		if (member_is(m, "room")) {
+			if (!plain_text(m, head->room, sizeof(head->room)))
+				return false;
+			head->has_room = true;
+		}
+	}
+	return true;
+}
+
+int tree_text(struct json_object *tree, const char *name, char *out, size_t size)
+{
+	struct json_object *member;
+	const char *text;
+	size_t len;
+
+	if (!json_object_object_get_ex(tree, name, &member))
+		return 0;
+	text = json_text(tree, name, &len);
+	if (!text || len >= size)
+		return -EINVAL;
+	memcpy(out, text, len + 1);
+	return 1;
+}
+
+static const char *head_slow(struct request_head *head, const char *text, size_t len)
+{
+	struct json_object *op;
+	int r;
+
+	head->cid[0] = '\0';
+	head->tree = json_parse(text, len);
+	if (!head->tree)
+		return no_memory;
+	if (tree_text(head->tree, "cid", head->cid, sizeof(head->cid)) < 0) {
+		head->cid[0] = '\0';
+		return "cid: a string of at most 64 bytes";
+	}
+	r = tree_text(head->tree, "room", head->room, sizeof(head->room));
+	if (r < 0)
+		return "room: 1 to 64 bytes of UTF-8 without control characters";
+	head->has_room = r > 0;
+	if (json_object_object_get_ex(head->tree, "op", &op) && !(head->op = json_text(head->tree, "op", NULL)))
+		return "op: the name of an operation";
+	return NULL;
+}
+
+const char *request_head_read(struct request_head *head, const char *text, size_t len)
+{
+	int count;
+
+	head->cid[0] = head->room[0] = '\0';
+	head->has_room = false;
+	head->op = NULL;
+	head->tree = NULL;
+	head->many = NULL;
+	head->members = head->few;
+	head->count = 0;
+	count = jsontext_object(text, len, head->few, MEMBERS_MAX);
+	if (count < 0)
+		return no_object;
+	head->count = (size_t)count;
+	if (count > MEMBERS_MAX) {
+		head->many = malloc(head->count * sizeof(*head->many));
+		if (!head->many)
+			return no_memory;
+		jsontext_object(text, len, head->many, head->count);
+		head->members = head->many;
+	}
+	return head_quick(head) ? NULL : head_slow(head, text, len);
+}
+
+void request_head_fini(struct request_head *head)
+{
+	json_object_put(head->tree);
+	free(head->many);
+}

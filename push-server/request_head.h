@@ -1,0 +1,37 @@
+/* request_head.h - what a client's object says of itself: its members as they are written, its cid, room and operation.
+ * Knows no connections and no rooms.
+ * Threads: any.  No state. */
+#ifndef WXCHAT_REQUEST_HEAD_H
+#define WXCHAT_REQUEST_HEAD_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bounds.h"
+#include "history.h"
+#include "jsontext.h"
+
+struct request_head {
+	char cid[CID_MAX + 1];		/* "" when none */
+	char room[ROOM_NAME_MAX + 1];	/* not yet known to be a room's name */
+	bool has_room;
+	const char *op;			/* borrowed from the tree; NULL: a message */
+	struct json_object *tree;	/* when one was needed */
+	const struct jsontext_member *members;	/* borrow from the text */
+	size_t count;
+	struct jsontext_member *many;
+	struct jsontext_member few[MEMBERS_MAX];
+};
+
+/* Reads text[0..len) into *head, to be ended by request_head_fini whatever is returned: NULL, or what is wrong, in words. */
+const char *request_head_read(struct request_head *head, const char *text, size_t len);
+void request_head_fini(struct request_head *head);
+
+/* Is this the member's name, however it is written?  name: ASCII. */
+bool member_is(const struct jsontext_member *m, const char *name);
+
+/* A string member of the tree into out.  1, 0 when absent, -EINVAL when it is no string or too long. */
+int tree_text(struct json_object *tree, const char *name, char *out, size_t size);
+
+#endif
