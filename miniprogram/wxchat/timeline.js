@@ -7,6 +7,7 @@
  * kind text | image | line | gap, id, mine, who (key into users), time, label (a time to
  * show above it), text, url, width, height (rpx), status sending | failed | '', progress. */
 const MAX_ITEMS = 400;
+const MAX_ITEMS_READ = 1200;	/* while the user reads further up: what is read must not go */
 const DROP_ITEMS = 100;	/* at once, when there are too many: the whole list is set then */
 const LABEL_MS = 5 * 60 * 1000;	/* of silence before a time is shown */
 const IMAGE_RPX = 320;
@@ -105,7 +106,7 @@ class Timeline {
 			return this.at(at - 1);
 		}
 		this.list.splice(at, 0, { key, anchor: 'msg-' + key, kind: 'line', text, topic: topic || '' });
-		return this.trim(at);
+		return this.from(at);
 	}
 
 	/* Ids since+1 to first-1 are not here. */
@@ -116,7 +117,7 @@ class Timeline {
 		if (first <= since + 1 || this.list.some((item) => item.key === key))
 			return {};
 		this.list.splice(at, 0, { key, anchor: 'msg-' + key, kind: 'gap', since, first });
-		return this.trim(at);
+		return this.from(at);
 	}
 
 	/* Older messages, from history: above everything, or into a gap. */
@@ -169,6 +170,16 @@ class Timeline {
 			return {};
 		this.list[at] = this.recalled(this.list[at], by);
 		return this.at(at);
+	}
+
+	/* Drops the oldest when there are too many; says so by a patch that is not empty. */
+	trim(isReading) {
+		const most = isReading ? MAX_ITEMS_READ : MAX_ITEMS;
+
+		if (this.list.length <= most)
+			return {};
+		this.list = this.list.slice(this.list.length - most + DROP_ITEMS);
+		return this.all();
 	}
 
 	/* A user's present name and avatar, for everything that they have said. */
@@ -253,7 +264,7 @@ class Timeline {
 		this.list.splice(at, 0, item);
 		if (hole === at)
 			return this.at(at);
-		return this.trim(hole === undefined ? at : Math.min(at, hole));
+		return this.from(hole === undefined ? at : Math.min(at, hole));
 	}
 
 	/* Where what is being sent begins. */
@@ -297,13 +308,6 @@ class Timeline {
 
 	all() {
 		return { list: this.list.slice() };
-	}
-
-	trim(index) {
-		if (this.list.length <= MAX_ITEMS)
-			return this.from(index);
-		this.list = this.list.slice(DROP_ITEMS);
-		return this.all();
 	}
 }
 

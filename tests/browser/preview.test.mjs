@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
+import WebSocket from 'ws';
 import { System, root } from '../integration/lib/system.mjs';
 
 const output = join(root, 'build/test-output');
@@ -27,7 +28,7 @@ $HTTP["url"] =~ "^/sandbox/" {
 }
 
 before(async () => {
-	system = new System({ login: 'spawned', push: true, webConfig, config: { push: { leave_grace_s: 1, rate: '200/s' } } });
+	system = new System({ login: 'spawned', push: true, webConfig, config: { push: { leave_grace_s: 1, rate: '0' } } });
 	await promisify(execFile)(process.execPath, [join(root, 'tests/preview/build.mjs'), system.file('www')]);
 	await system.startAll();
 	mkdirSync(output, { recursive: true });
@@ -332,4 +333,49 @@ test('a new message does not pull a reader away from older ones', async (t) => {
 	await b.frame.locator('.unseen', { hasText: '1 条新消息' }).click();
 	await b.entry('新的一条').locator('.bubble').click({ trial: true });
 	await b.frame.locator('.unseen').waitFor({ state: 'detached', ...SOON });
+});
+
+// Says `count` things in the room, as fast as they are acknowledged.
+async function chatter(user, room, count) {
+	const { headers } = await system.login(user);
+	const socket = new WebSocket(`${system.ws}?room=${room}`, { headers });
+
+	await new Promise((resolve, reject) => {
+		let said = 0;
+
+		socket.on('error', reject);
+		socket.on('message', (data) => {
+			const object = JSON.parse(data);
+
+			if (object.error || object.event === 'refused')
+				reject(new Error(String(data)));
+			if (object.event !== 'welcome' && object.type !== 'user')
+				return;
+			if (said === count)
+				resolve();
+			else
+				socket.send(JSON.stringify({ text: true, content: `闲聊${++said}。` }));
+		});
+	});
+	socket.terminate();
+}
+
+test('after missing too much the newest is there, and pulling down brings all the rest', async (t) => {
+	const { phones: [a, b] } = await desk(t, 'gap');
+
+	await a.say('最初');
+	await b.hears('最初');
+	await b.do('network');
+	await chatter('话多的人', 'gap', 560);
+	await b.do('network');
+	await b.hears('闲聊560。');
+	const bubbles = b.frame.locator('.bubble');
+
+	while (await b.entry('最初').count() === 0) {
+		const shown = await bubbles.count();
+
+		await b.frame.locator('.list .line').first().scrollIntoViewIfNeeded();
+		await bubbles.nth(shown).waitFor({ state: 'attached', ...SOON });
+	}
+	assert.deepEqual(await bubbles.allInnerTexts(), ['最初', ...Array.from({ length: 560 }, (_, i) => `闲聊${i + 1}。`)]);
 });

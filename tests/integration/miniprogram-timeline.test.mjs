@@ -196,9 +196,15 @@ test('what is neither text nor picture says so', () => {
 	assert.deepEqual(texts(), ['[暂不支持的消息]', '[暂不支持的消息]']);
 });
 
-test('the list is bounded', () => {
-	for (let id = 1; id <= 1000; id++)
-		timeline.push(message(id), NOW);
-	assert.ok(timeline.list.length <= 400);
-	assert.equal(timeline.lastId(), 1000);
+test('the list is bounded, more generously while the user reads further up', () => {
+	for (const [isReading, most] of [[false, 400], [true, 1200]]) {
+		timeline = new Timeline();
+		for (let id = 1; id <= 2000; id++) {
+			timeline.push(message(id), NOW);
+			timeline.trim(isReading);
+			assert.ok(timeline.list.length <= most);
+		}
+		assert.ok(timeline.list.length > most - 101);
+		assert.equal(timeline.lastId(), 2000);
+	}
 });

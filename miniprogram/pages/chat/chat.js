@@ -203,12 +203,13 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 	/* Shows one message and scrolls to its id. */
 	pushMsg(message) {
 		const mine = message.type === 'user';
-		const patch = this.timeline.push(message, Date.now());
+		let trimmed;
 
 		delete this.typists[message.uid];
-		this.setData(patch);
-		if (patch.list)
-			this.setData({ more: true });	/* the oldest were dropped; history has them */
+		this.setData(this.timeline.push(message, Date.now()));
+		trimmed = this.timeline.trim(!this.atBottom);
+		if (trimmed.list)
+			this.setData(Object.assign({ more: true }, trimmed));	/* history has the rest */
 		this.showTyping();
 		this.setNum(message.number);
 		if (this.atBottom || mine)
