@@ -1,7 +1,7 @@
 /* test_request_head.c - what an object says of itself, however it is written. */
 #include "unit.h"
 
-#include "request_head.h"
+#include "push-server/request_head.h"
 
 static void heads_are_read(void **state)
 {
