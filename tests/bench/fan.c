@@ -1,13 +1,16 @@
 /* fan.c - rooms full of phones: some of them talk, all of them listen, and a server's processor time for each delivery
  * is measured.
  *   fan -p PORT -P PID[,PID] -u PATH [-s SESSIONS] [-w] [-R rooms] [-m members of each] [-t talkers of each]
- *       [-x strangers] [-n messages] [-i in flight] [-b bytes of a delivery] [-r runs]
+ *       [-x strangers] [-i in flight] [-b bytes of a delivery]
  * PATH's first %u becomes the room's number.  A message is in flight until every member of its room has it; -w waits for the
- * server's greeting.  Strangers are in rooms of ten of their own and silent.  One JSON line on stdout. */
+ * server's greeting.  Strangers are in rooms of ten of their own and silent.  When all are in, it says so in a line of JSON;
+ * then each number on a line of stdin is a run of so many messages, answered by its figures. */
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/phones.h"
 #include "lib/usage.h"
@@ -24,7 +27,7 @@ struct fan {
 	struct phones phones;
 	struct watched watched;
 	const char *path;
-	unsigned rooms, members, talkers, strangers, messages, in_flight, bytes, runs;
+	unsigned rooms, members, talkers, strangers, in_flight, bytes;
 	struct hall *halls;
 	uint64_t deliveries, complete, said;
 	uint64_t length;		/* of the last delivery */
@@ -102,19 +105,36 @@ static void fan_compose(struct fan *f)
 	}
 }
 
-static void fan_measure(struct fan *f)
+static void fan_measure(struct fan *f, unsigned messages)
 {
 	struct usage before, after, used;
 	uint64_t deliveries = f->deliveries;
 	int64_t wall = now_ns(), own = usage_own_ns();
 
 	usage_read(&f->watched, &before);
-	fan_run(f, f->messages);
+	fan_run(f, messages);
 	usage_read(&f->watched, &after);
 	used = usage_since(&before, &after);
-	printf("{\"deliveries\":%llu,\"cpuNs\":%lld,\"userUs\":%lld,\"wallNs\":%lld,\"ownNs\":%lld}",
-	       (unsigned long long)(f->deliveries - deliveries), (long long)used.cpu_ns, (long long)used.user_us,
+	printf("{\"messages\":%u,\"deliveries\":%llu,\"cpuNs\":%lld,\"userUs\":%lld,\"wallNs\":%lld,\"ownNs\":%lld}\n",
+	       messages, (unsigned long long)(f->deliveries - deliveries), (long long)used.cpu_ns, (long long)used.user_us,
 	       (long long)(now_ns() - wall), (long long)(usage_own_ns() - own));
+	fflush(stdout);
+}
+
+/* Waits for the next wish; the phones answer their pings meanwhile.  0 at the end. */
+static unsigned fan_wish(struct fan *f)
+{
+	struct pollfd wait[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = f->phones.epoll, .events = POLLIN } };
+	char line[32];
+
+	for (;;) {
+		if (poll(wait, 2, -1) < 0)
+			die("poll");
+		if (wait[1].revents)
+			phones_turn(&f->phones, 0);
+		if (wait[0].revents)
+			return fgets(line, sizeof(line), stdin) ? (unsigned)strtoul(line, NULL, 10) : 0;
+	}
 }
 
 static unsigned number(const char *text)
@@ -129,13 +149,13 @@ static unsigned number(const char *text)
 
 int main(int argc, char *argv[])
 {
-	struct fan f = { .path = "/", .rooms = 1, .members = 10, .talkers = 1, .messages = 100, .in_flight = 1,
-			 .bytes = 256, .runs = 1, .phones = { .at_once = 128 } };
+	struct fan f = { .path = "/", .rooms = 1, .members = 10, .talkers = 1, .in_flight = 1,
+			 .bytes = 256, .phones = { .at_once = 128 } };
 	const char *sessions = NULL;
-	unsigned i;
+	unsigned messages;
 	int option;
 
-	while ((option = getopt(argc, argv, "p:P:u:s:wR:m:t:x:n:i:b:r:")) != -1) {
+	while ((option = getopt(argc, argv, "p:P:u:s:wR:m:t:x:i:b:")) != -1) {
 		switch (option) {
 		case 'p': f.phones.port = number(optarg); break;
 		case 'P': watched_add(&f.watched, optarg); break;
@@ -146,10 +166,8 @@ int main(int argc, char *argv[])
 		case 'm': f.members = number(optarg); break;
 		case 't': f.talkers = number(optarg); break;
 		case 'x': f.strangers = number(optarg); break;
-		case 'n': f.messages = number(optarg); break;
 		case 'i': f.in_flight = number(optarg); break;
 		case 'b': f.bytes = number(optarg); break;
-		case 'r': f.runs = number(optarg); break;
 		default: die("see the head of tests/bench/fan.c for what it takes");
 		}
 	}
@@ -171,14 +189,11 @@ int main(int argc, char *argv[])
 		die("%u of %u connections were refused", f.phones.refused, f.phones.count);
 	phones_settle(&f.phones, 1500);		/* joins are told at most once a second */
 	fan_compose(&f);
-	fan_run(&f, f.messages / 10 + f.in_flight);
-	printf("{\"bytes\":%llu,\"runs\":[", (unsigned long long)f.length);
-	for (i = 0; i < f.runs; i++) {
-		if (i)
-			putchar(',');
-		fan_measure(&f);
-	}
-	puts("]}");
+	printf("{\"bytes\":%llu}\n", (unsigned long long)f.length);
+	fflush(stdout);
+	setvbuf(stdin, NULL, _IONBF, 0);	/* or poll would not know of lines that were read already */
+	while ((messages = fan_wish(&f)) > 0)
+		fan_measure(&f, messages);
 	phones_fini(&f.phones);
 	return 0;
 }
