@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 import WebSocket from 'ws';
 import { System, root } from '../integration/lib/system.mjs';
 
-const output = join(root, 'build/test-output');
+const output = process.env.WXCHAT_OUTPUT || join(root, 'build/test-output');
 const SOON = { timeout: 20000 };
 
 let system;
