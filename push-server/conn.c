@@ -196,11 +196,11 @@ static void conn_count_close(struct conn *c, enum close_code code)
 	}
 }
 
-static void conn_queue(struct conn *c, struct chunk *chunk, uint32_t skip)
+static void conn_queue(struct conn *c, struct chunk *chunk, uint32_t skip, bool is_told)
 {
 	struct worker *w = c->worker;
 
-	if (output_add(&c->out, chunk, skip, worker_now()) < 0) {
+	if (output_add(&c->out, chunk, skip, is_told, worker_now()) < 0) {
 		conn_end(c);
 		return;
 	}
@@ -226,7 +226,7 @@ static void conn_control(struct conn *c, enum frame_opcode opcode, const void *p
 	memcpy(chunk->bytes, head, 2);
 	if (len)
 		memcpy(chunk->bytes + 2, payload, len);
-	conn_queue(c, chunk, 0);
+	conn_queue(c, chunk, 0, false);
 	chunk_unref(chunk);
 }
 
@@ -297,16 +297,17 @@ void conn_send(struct conn *c, struct chunk *chunk)
 {
 	if (!conn_is_open(c))
 		return;
-	if (output_bytes(c->out) > 0 && output_bytes(c->out) + chunk->len > conn_queue_max(c)) {
+	/* What it asked for itself, a long replay say, does not make it slow. */
+	if (output_told(c->out) > 0 && output_told(c->out) + chunk->len > conn_queue_max(c)) {
 		conn_too_slow(c);
 		return;
 	}
-	conn_queue(c, chunk, 0);
+	conn_queue(c, chunk, 0, true);
 }
 
 void conn_send_raw(struct conn *c, struct chunk *chunk)
 {
-	conn_queue(c, chunk, 0);
+	conn_queue(c, chunk, 0, false);
 }
 
 void conn_finish(struct conn *c)
@@ -337,7 +338,7 @@ void conn_send_now(struct conn *c, struct chunk *chunk)
 		}
 		n = 0;
 	}
-	conn_queue(c, chunk, (uint32_t)n);
+	conn_queue(c, chunk, (uint32_t)n, true);
 }
 
 /* What a client asked for itself must not pile up either: it is not read until it has taken its answers. */
@@ -360,7 +361,7 @@ void conn_message(struct conn *c, enum frame_opcode opcode, const char *payload,
 		return;
 	}
 	metric_add(&w->metrics.messages_out, 1);
-	conn_queue(c, chunk, 0);
+	conn_queue(c, chunk, 0, false);
 	chunk_unref(chunk);
 	conn_check_own_output(c);
 }

@@ -13,10 +13,11 @@
 struct piece {
 	struct chunk *chunk;
 	uint32_t offset;
+	bool is_told;
 };
 
 struct output {
-	size_t bytes;
+	size_t bytes, told;
 	uint32_t since_ms;
 	uint32_t first, count, size;	/* of a ring of pieces */
 	struct piece *pieces;
@@ -26,6 +27,11 @@ struct output {
 size_t output_bytes(const struct output *o)
 {
 	return o ? o->bytes : 0;
+}
+
+size_t output_told(const struct output *o)
+{
+	return o ? o->told : 0;
 }
 
 uint32_t output_since(const struct output *o)
@@ -55,7 +61,7 @@ static int output_grow(struct output *o)
 	return 0;
 }
 
-int output_add(struct output **at, struct chunk *chunk, uint32_t skip, uint32_t now_ms)
+int output_add(struct output **at, struct chunk *chunk, uint32_t skip, bool is_told, uint32_t now_ms)
 {
 	struct output *o = *at;
 
@@ -75,8 +81,9 @@ int output_add(struct output **at, struct chunk *chunk, uint32_t skip, uint32_t 
 		if (r < 0)
 			return r;
 	}
-	*output_piece(o, o->count++) = (struct piece){ chunk_ref(chunk), skip };
+	*output_piece(o, o->count++) = (struct piece){ chunk_ref(chunk), skip, is_told };
 	o->bytes += chunk->len - skip;
+	o->told += is_told ? chunk->len - skip : 0;
 	return 0;
 }
 
@@ -88,6 +95,8 @@ static void output_sent(struct output *o, size_t n)
 		struct piece *p = output_piece(o, 0);
 		size_t rest = p->chunk->len - p->offset;
 
+		if (p->is_told)
+			o->told -= n < rest ? n : rest;
 		if (n < rest) {
 			p->offset += (uint32_t)n;
 			return;
@@ -173,6 +182,7 @@ void output_cut(struct output *o)
 		struct piece *p = output_piece(o, --o->count);
 
 		o->bytes -= p->chunk->len - p->offset;
+		o->told -= p->is_told ? p->chunk->len - p->offset : 0;
 		chunk_unref(p->chunk);
 	}
 }

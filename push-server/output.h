@@ -3,6 +3,7 @@
 #ifndef WXCHAT_OUTPUT_H
 #define WXCHAT_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,11 +16,14 @@ struct tls;
 /* Waiting bytes; 0 for NULL. */
 size_t output_bytes(const struct output *o);
 
+/* Of these, what rooms said: not what the connection asked for itself. */
+size_t output_told(const struct output *o);
+
 /* When the reader last took something (or the first bytes began to wait). */
 uint32_t output_since(const struct output *o);
 
 /* Queues what is behind the first skip bytes of chunk; takes a reference of its own.  *o is made when NULL; -ENOMEM. */
-int output_add(struct output **o, struct chunk *chunk, uint32_t skip, uint32_t now_ms);
+int output_add(struct output **o, struct chunk *chunk, uint32_t skip, bool is_told, uint32_t now_ms);
 
 /* Writes as much as the socket takes, through tls when not NULL.  Returns the bytes written (0 when it takes none now) or a
  * negative errno.  When nothing waits any more *o is freed and NULL. */
