@@ -151,7 +151,7 @@ test('rooms and members are listed, history is paged', async () => {
 });
 
 test('a recalled message is gone for everybody', async () => {
-	const ann = await Person.join(sys, 'ann', 'oops', { query: { events: 'all' } });
+	const ann = await Person.join(sys, 'ann', 'oops');
 	const { id } = await ann.say('the secret word');
 	await sys.api('recall', { room: 'oops', id });
 	assert.equal((await ann.hear((m) => m.event === 'recall')).id, id);
@@ -184,7 +184,7 @@ test('a ban ends live connections and keeps them out, until it is taken back', a
 });
 
 test('a mute silences in one room or in all', async () => {
-	const loud = await Person.join(sys, 'loud', 'mute', { query: { events: 'all' } });
+	const loud = await Person.join(sys, 'loud', 'mute');
 	await sys.api('mute', { room: 'mute', uid: loud.uid, seconds: 600 });
 	assert.equal((await loud.ask({ text: true, content: 'a' })).reason, 'ERR_MUTED');
 	assert.deepEqual((await sys.api('mutes?room=mute')).mutes.map((m) => [m.uid, m.room]), [[loud.uid, 'mute']]);

@@ -55,7 +55,7 @@ export class Person {
 		person.uid = person.session.uid;
 		person.heard = [];
 		person.waiting = new Set();
-		const url = `ws://127.0.0.1:${sys.pushPort}/ws?${new URLSearchParams({ ...(room && { room }), ...query })}`;
+		const url = `ws://127.0.0.1:${sys.pushPort}/ws?${new URLSearchParams({ events: 'all', ...(room && { room }), ...query })}`;
 		person.socket = new WebSocket(url, { headers: person.session.headers });
 		person.closed = new Promise((resolve) => person.socket.on('close', (code) => {
 			person.closeCode = code;
