@@ -13,10 +13,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* how long a close waits for a peer that neither ends its request nor closes */
+enum { LINGER_MS = 500 };
+#define LINGER_MS_TEXT "500"
+
 int fastcgi_init(void)
 {
-	/* how long a close may linger for a peer that does not close, in milliseconds; read once by FCGX_Init */
-	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "500", 0);
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", LINGER_MS_TEXT, 0);	/* read once, by FCGX_Init */
 	if (FCGX_Init() != 0)
 		return -ENOSYS;
 	signal(SIGPIPE, SIG_IGN);	/* FCGX_Init replaces it by a handler that does nothing */
@@ -66,11 +69,19 @@ int fastcgi_open(struct fastcgi *f, int fd, unsigned idle_ms)
 
 void fastcgi_close(struct fastcgi *f, bool body_ended)
 {
+	const struct timeval t = { .tv_usec = LINGER_MS * 1000 };
 	char rest;
 
-	/* the record that ends the body may still be in the socket; closing on it would reset the connection */
-	if (body_ended && FCGX_GetStr(&rest, 1, f->fcgx.in) == 0 && FCGX_GetError(f->fcgx.in) == 0)
+	/* the answer goes first: an authorizer's peer never ends a body that it never began */
+	FCGX_FClose(f->fcgx.err);
+	FCGX_FClose(f->fcgx.out);
+	if (body_ended) {
+		/* the record that ends the body may still be on its way, and closing before it would reset the connection
+		 * under the answer; once it is here, or the peer has closed, nothing is left to linger for */
+		setsockopt(f->fcgx.ipcFd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+		FCGX_GetStr(&rest, 1, f->fcgx.in);
 		f->fcgx.detached = 1;
+	}
 	FCGX_Finish_r(&f->fcgx);
 }
 

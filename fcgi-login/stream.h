@@ -22,7 +22,7 @@ int fastcgi_init(void);
  * an error, by fastcgi_close otherwise.  A peer that falls silent for idle_ms ends it.  0 or -EPROTO. */
 int fastcgi_open(struct fastcgi *f, int fd, unsigned idle_ms);
 
-/* Sends what is left and closes.  body_ended: nothing of the request is unread, so nobody needs to linger. */
+/* Ends the answer and closes.  body_ended: all of the request's content has been read. */
 void fastcgi_close(struct fastcgi *f, bool body_ended);
 
 /* --- plain CGI: descriptors 0 and 1, variables from the environment --- */

@@ -123,7 +123,7 @@ function merge(base, more) {
 }
 
 // Waits until somebody accepts connections there.
-async function answering(port, program) {
+export async function answering(port, program) {
 	for (;;) {
 		if (program.ended)
 			throw new Error(`${program.name} ended:\n${program.text()}`);
