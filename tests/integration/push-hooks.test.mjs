@@ -1,0 +1,315 @@
+// What happens beside a message's way: WeChat's content check, the owner's webhooks, notices to users who are away, and
+// the recall of media that WeChat found risky.
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import { test } from 'node:test';
+import { Person, metricSum, readMetrics, startOperated, token } from './lib/operator.mjs';
+
+const RISKY = '特3456书yuuo莞6543李zxcz蒜7782法fgnv级';
+const secret = 'webhook-secret';
+
+async function metrics(sys) {
+	const answer = await fetch(`${sys.admin}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+	return readMetrics(await answer.text());
+}
+
+// The owner's backend: keeps what it is told, and answers as the test wishes.
+async function startBackend(t) {
+	const backend = { reports: [], events: [], questions: [], waiting: new Set(), answer: () => ({}), status: 200 };
+	const server = http.createServer(async (request, response) => {
+		const chunks = [];
+		for await (const chunk of request)
+			chunks.push(chunk);
+		const body = Buffer.concat(chunks);
+		const stamp = request.headers['x-wxchat-timestamp'];
+		const mac = crypto.createHmac('sha256', secret).update(`${stamp}.`).update(body).digest('hex');
+		assert.equal(request.headers['x-wxchat-signature'], `sha256=${mac}`);
+		assert.ok(Math.abs(Number(stamp) - Date.now() / 1000) < 60);
+		const json = JSON.parse(body);
+		const status = backend.status;
+		response.statusCode = status;
+		if (json.type === 'message') {
+			backend.questions.push(json);
+			const answer = await backend.answer(json);
+			if (answer === null)
+				return;		/* never */
+			response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
+			return;
+		}
+		assert.equal(json.type, 'events');
+		backend.reports.push(json);
+		if (status === 200)
+			backend.events.push(...json.events);
+		response.end();
+		for (const waiter of backend.waiting)
+			waiter();
+	});
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	t.after(() => {
+		server.closeAllConnections();
+		server.close();
+	});
+	backend.url = `http://127.0.0.1:${server.address().port}/hook.php`;
+	// Until the backend has been told of such an event (or report).
+	backend.told = async (wanted, where = 'events') => {
+		for (;;) {
+			const found = backend[where].find(wanted);
+			if (found)
+				return found;
+			await new Promise((resolve) => {
+				const waiter = () => {
+					backend.waiting.delete(waiter);
+					resolve();
+				};
+				backend.waiting.add(waiter);
+			});
+		}
+	};
+	return backend;
+}
+
+async function start(t, config) {
+	const sys = await startOperated({ config });
+	t.after(() => sys.stop());
+	return sys;
+}
+
+test('risky words are refused before anybody sees them', async (t) => {
+	const sys = await start(t, { check: { text: 'refuse' } });
+	const bad = await Person.join(sys, 'bad', 'r'), good = await Person.join(sys, 'good', 'r');
+	const refused = await bad.ask({ text: true, content: `hello ${RISKY}` });
+	assert.deepEqual([refused.event, refused.reason], ['refused', 'ERR_RISKY_CONTENT']);
+	await bad.ask({ text: true, content: 'fine' });
+	await bad.ask({ text: true, content: 'review!' });
+	await good.hear((m) => m.content === 'review!');
+	assert.deepEqual(good.heard.filter((m) => m.type === 'remote').map((m) => [m.id, m.content]), [[1, 'fine'], [2, 'review!']]);
+	assert.ok(!JSON.stringify(await sys.api('history?room=r')).includes('特3456'));
+	/* long texts are asked about in pieces; the last one counts, too */
+	assert.equal((await bad.ask({ text: true, content: '长'.repeat(3000) + RISKY })).reason, 'ERR_RISKY_CONTENT');
+	const counted = await metrics(sys);
+	assert.equal(metricSum(counted, 'wxchat_checks_refused_total'), 2);
+	assert.equal(metricSum(counted, 'wxchat_checks_passed_total'), 2);
+	/* the operator's word is not checked */
+	await sys.api('publish', { room: 'r', text: RISKY });
+	await good.hear((m) => m.content === RISKY);
+});
+
+test('a user’s messages keep their order through the check', async (t) => {
+	const sys = await start(t, { check: { text: 'refuse', threads: 8 }, push: { rate: '0' } });
+	const a = await Person.join(sys, 'a', 'r'), b = await Person.join(sys, 'b', 'r');
+	for (let i = 0; i < 40; i++)
+		(i % 2 ? a : b).send({ text: true, content: `${i}` });
+	await Promise.all([b.hear((m) => m.content === '39'), b.hear((m) => m.content === '38')]);
+	const said = (await sys.api('history?room=r&limit=100')).messages;
+	for (const p of [a, b]) {
+		const own = said.filter((m) => m.uid === p.uid).map((m) => Number(m.content));
+		assert.equal(own.length, 20);
+		assert.deepEqual(own, [...own].sort((x, y) => x - y));
+	}
+});
+
+for (const [policy, type] of [['pass', 'user'], ['refuse', 'system']])
+	test(`when WeChat is slow or down, messages ${policy === 'pass' ? 'pass' : 'are refused'} if so configured`, async (t) => {
+		const sys = await start(t, { check: { text: 'refuse', on_failure: policy, timeout_ms: 300 } });
+		const p = await Person.join(sys, 'p', 'r');
+		for (const kind of ['hang', 'close', 'garbage', 'status']) {
+			await sys.sandbox('POST', 'fault', { path: '/wxa/msg_sec_check', kind, count: 20, status: 500 });
+			const answer = await p.ask({ text: true, content: `during ${kind}` });
+			assert.equal(answer.type, type, kind);
+			if (policy === 'refuse')
+				assert.equal(answer.reason, 'ERR_WECHAT_BUSY');
+			await sys.noFaults();
+		}
+		assert.ok(metricSum(await metrics(sys), 'wxchat_checks_failed_total') >= 4);
+	});
+
+test('deliver, then recall', async (t) => {
+	const sys = await start(t, { check: { text: 'recall' } });
+	const a = await Person.join(sys, 'a', 'r'), b = await Person.join(sys, 'b', 'r');
+	a.send({ text: true, content: RISKY });
+	const shown = await b.hear((m) => m.content === RISKY);
+	assert.equal((await b.hear((m) => m.event === 'recall')).id, shown.id);
+	await a.say('harmless');
+	const { messages } = await sys.api('history?room=r');
+	assert.deepEqual(messages.map((m) => m.recalled ?? m.content), [true, 'harmless']);
+});
+
+test('the backend hears of rooms and messages in signed batches', async (t) => {
+	const backend = await startBackend(t);
+	const sys = await start(t, { webhook: { url: backend.url, secret, events: 'occupied vacated join leave message' } });
+	const a = await Person.join(sys, 'a', 'r');
+	await a.say('你好');
+	const b = await Person.join(sys, 'b', 'r');
+	await b.leave();
+	await a.leave();
+	await backend.told((e) => e.event === 'vacated');
+	assert.deepEqual(backend.events.map((e) => e.event), ['occupied', 'join', 'message', 'join', 'leave', 'leave', 'vacated']);
+	const message = backend.events[2];
+	assert.deepEqual([message.room, message.id, message.uid, message.message.content, message.message.uid],
+		['r', 1, a.uid, '你好', a.uid]);
+	assert.ok(message.time > Date.now() - 60000);
+	assert.ok(backend.reports.length < 7, 'events travel together');
+	assert.equal(new Set(backend.reports.map((r) => r.batch)).size, backend.reports.length);
+});
+
+test('only the wished events are reported', async (t) => {
+	const backend = await startBackend(t);
+	const sys = await start(t, { webhook: { url: backend.url, secret, events: 'message' } });
+	const a = await Person.join(sys, 'a', 'r');
+	await a.say('one');
+	await backend.told((e) => e.event === 'message');
+	assert.deepEqual(backend.events.map((e) => e.event), ['message']);
+});
+
+test('a batch is tried again under its name, and chat does not wait', async (t) => {
+	const backend = await startBackend(t);
+	const sys = await start(t, { webhook: { url: backend.url, secret, events: 'message' } });
+	const a = await Person.join(sys, 'a', 'r');
+	backend.status = 500;
+	await a.say('one');
+	const first = await backend.told(() => true, 'reports');
+	backend.status = 200;
+	await a.say('two');
+	await backend.told((e) => e.message.content === 'two');
+	const again = backend.reports.find((r, i) => i > 0 && r.batch === first.batch);
+	assert.deepEqual(again, first);
+	assert.deepEqual(backend.events.map((e) => e.id), [1, 2]);
+	assert.ok(metricSum(await metrics(sys), 'wxchat_webhook_failed_total') >= 1);
+});
+
+test('events past the queue are dropped and counted', async (t) => {
+	const sys = await start(t, { webhook: { url: 'http://127.0.0.1:1/', secret, events: 'message', queue: 5 }, push: { rate: '0' } });
+	await Promise.all(Array.from({ length: 200 }, (_, i) => sys.api('publish', { room: 'r', text: `${i}` })));
+	assert.ok(metricSum(await metrics(sys), 'wxchat_webhook_dropped_total') > 0);
+	assert.equal((await sys.pushProgram.stop()).code, 0);
+});
+
+test('the backend may refuse or rewrite a message, but not say who said it', async (t) => {
+	const backend = await startBackend(t);
+	const sys = await start(t, { webhook: { url: backend.url, secret, message: 'on' }, check: { text: 'refuse' } });
+	const a = await Person.join(sys, 'a', 'r'), b = await Person.join(sys, 'b', 'r');
+	backend.answer = ({ message }) => ({
+		no: { allow: false, message: '此处不谈' },
+		change: { replace: { text: true, content: 'changed', uid: 'x', nickName: 'forged', id: 7, type: 'user', extra: [1] } },
+		risk: { replace: { text: true, content: RISKY } },
+	})[message.content] ?? {};
+	const no = await a.ask({ text: true, content: 'no' });
+	assert.deepEqual([no.reason, no.message], ['ERR_FORBIDDEN', '此处不谈']);
+	const changed = await a.ask({ text: true, content: 'change' });
+	assert.deepEqual([changed.type, changed.content, changed.id, changed.uid, changed.nickName, changed.extra],
+		['user', 'changed', 1, a.uid, a.session.userinfo.nickName, [1]]);
+	assert.equal((await b.hear((m) => m.content === 'changed')).type, 'remote');
+	/* what the backend puts in is checked like anything else */
+	assert.equal((await a.ask({ text: true, content: 'risk' })).reason, 'ERR_RISKY_CONTENT');
+	const [question] = backend.questions;
+	assert.deepEqual([question.room, question.uid, question.message.content], ['r', a.uid, 'no']);
+	const answer = await a.ask({ text: true, content: 'plain' });
+	assert.deepEqual([answer.type, answer.id], ['user', 2]);
+});
+
+for (const [policy, type] of [['pass', 'user'], ['refuse', 'system']])
+	test(`a backend that answers badly or not at all: messages ${policy === 'pass' ? 'pass' : 'are refused'}`, async (t) => {
+		const backend = await startBackend(t);
+		const sys = await start(t, { webhook: { url: backend.url, secret, message: 'on', on_failure: policy, timeout_ms: 200 } });
+		const a = await Person.join(sys, 'a', 'r');
+		for (const answer of [null, 'no json', { replace: 5 }, { replace: { content: 'x'.repeat(100000) } }]) {
+			backend.answer = () => answer;
+			const said = await a.ask({ text: true, content: 'original' });
+			assert.equal(said.type, type, JSON.stringify(answer)?.slice(0, 50));
+			if (type === 'user')
+				assert.equal(said.content, 'original');
+		}
+		backend.answer = () => ({});
+		backend.status = 500;
+		assert.equal((await a.ask({ text: true, content: 'x' })).type, type);
+		backend.status = 200;
+	});
+
+test('an absent user is told once, with consent, until they come back', async (t) => {
+	const sys = await start(t, { notify: { template_id: 'TEMPLATE', state: 'trial' } });
+	const away = await Person.join(sys, 'away', 'lobby'), here = await Person.join(sys, 'here', 'lobby');
+	const room = `@dm:${[away.uid, here.uid].sort().join(':')}`;
+	const sent = async () => (await sys.sandbox('GET', 'sent')).subscribe;
+	assert.equal((await away.ask({ op: 'join', room })).event, 'welcome');
+	assert.equal((await here.ask({ op: 'join', room })).event, 'welcome');
+	/* without consent: nothing */
+	await away.ask({ op: 'leave', room });
+	await here.ask({ text: true, content: 'first', room });
+	assert.equal((await away.ask({ op: 'join', room })).event, 'welcome');
+	assert.ok(!((await away.ask({ op: 'consent', template: 'TEMPLATE', room })).event === 'refused'));
+	assert.ok(!((await away.ask({ op: 'consent', template: 'TEMPLATE', room })).event === 'refused'));
+	for (let i = 0; i < 2; i++)
+		assert.equal((await sys.wx('subscribe', 'away', { tmplIds: ['TEMPLATE'] })).TEMPLATE, 'accept');
+	/* here, so not told */
+	await here.ask({ text: true, content: 'you see this', room });
+	await away.ask({ op: 'leave', room });
+	await here.ask({ text: true, content: '你在吗?'.repeat(10), room });
+	await here.ask({ text: true, content: 'still?', room });
+	const notices = async (n) => {
+		while (metricSum(await metrics(sys), 'wxchat_notices_sent_total') < n)
+			await new Promise((resolve) => setTimeout(resolve, 50));
+	};
+	await notices(1);
+	/* back and away again: told once more, and then the consents are used up */
+	assert.equal((await away.ask({ op: 'join', room })).event, 'welcome');
+	await away.ask({ op: 'leave', room });
+	await here.ask({ text: true, content: 'and now', room });
+	await notices(2);
+	assert.equal((await away.ask({ op: 'join', room })).event, 'welcome');
+	await away.ask({ op: 'leave', room });
+	await here.ask({ text: true, content: 'no more', room });
+	const all = await sent();
+	assert.equal(all.length, 2, JSON.stringify(all));
+	const [notice] = all;
+	assert.equal(notice.template_id, 'TEMPLATE');
+	assert.equal(notice.miniprogram_state, 'trial');
+	assert.equal(notice.page, `pages/chat/chat?room=${encodeURIComponent(room)}`);
+	assert.equal([...notice.data.thing2.value].length, 20);
+	assert.match(notice.data.time3.value, /^\d{4}年\d\d月\d\d日 \d\d:\d\d$/);
+});
+
+test('what WeChat found risky after the upload is recalled', async (t) => {
+	const sys = await start(t, { media: { check: 'on' } });
+	const a = await Person.join(sys, 'a', 'r');
+	const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+	const form = new FormData();
+	form.append('file', new Blob([png], { type: 'image/png' }), 'a.png');
+	const upload = await sys.call('POST', 'upload', { headers: a.session.headers, body: form });
+	assert.equal(upload.status, 200, upload.text);
+	const { url } = upload.body.data;
+	a.send({ gallery: true, url });
+	const { id } = await a.hear((m) => m.type === 'user' && m.url === url);
+	await a.say('between');
+	const checks = async () => (await sys.sandbox('GET', 'sent')).mediaChecks;
+	let check;
+	while (!(check = (await checks()).find((c) => c.media_url === url)))
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	const stamp = String(Math.floor(Date.now() / 1000)), nonce = crypto.randomBytes(6).toString('hex');
+	const signature = crypto.createHash('sha1').update(['pushtoken', stamp, nonce].sort().join('')).digest('hex');
+	const push = await sys.call('POST', 'message', { query: { signature, timestamp: stamp, nonce }, json: {
+		ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: Number(stamp), MsgType: 'event', Event: 'wxa_media_check',
+		trace_id: check.trace_id, version: 2, errcode: 0, errmsg: 'ok', result: { suggest: 'risky', label: 20002 } } });
+	assert.equal(push.status, 200, push.text);
+	assert.equal((await a.hear((m) => m.event === 'recall')).id, id);
+	const { messages } = await sys.api('history?room=r');
+	assert.deepEqual(messages.map((m) => m.recalled ?? m.content), [true, 'between']);
+});
+
+test('a stop with messages in the check lets them go and ends', async (t) => {
+	const sys = await start(t, { check: { text: 'refuse', timeout_ms: 20000 }, wechat: { timeout_ms: 20000 } });
+	const a = await Person.join(sys, 'a', 'r');
+	await sys.sandbox('POST', 'fault', { path: '/wxa/msg_sec_check', kind: 'delay', ms: 1500, count: 50 });
+	for (let i = 0; i < 5; i++)
+		a.send({ text: true, content: `${i}` });
+	await a.ask({ op: 'ping' });
+	assert.equal((await sys.pushProgram.stop()).code, 0);
+});
+
+test('what is switched on must have what it needs', async () => {
+	for (const config of [{ webhook: { events: 'message', secret } }, { webhook: { message: 'on', url: 'http://127.0.0.1:1/' } },
+		{ notify: { template_id: 'T', data: 'thing1={nonsense}' } }])
+		await assert.rejects(startOperated({ config, web: null, login: null }), /why="(webhook|notify): /);
+});
