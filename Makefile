@@ -149,7 +149,8 @@ format:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONF)/wxchat \
-		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/wxchat $(DESTDIR)$(PREFIX)/lib/systemd/system
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/wxchat $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 755 $(BUILD)/bin/fcgi-login $(BUILD)/bin/push-server $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(BUILD)/bin/wxchatctl $(DESTDIR)$(PREFIX)/bin
 	test -e $(DESTDIR)$(SYSCONF)/wxchat/wxchat.conf || \
@@ -159,10 +160,12 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/doc/wxchat
 	for u in etc/systemd/*.service etc/systemd/*.socket; do \
 		sed 's|@PREFIX@|$(PREFIX)|g' $$u > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${u##*/}; done
+	install -m 644 etc/systemd/wxchat.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/wxchat.conf
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,sbin/fcgi-login sbin/push-server bin/wxchatctl)
 	for f in etc/man/*.8; do rm -f $(DESTDIR)$(PREFIX)/share/man/man8/$${f##*/}; done
 	for u in etc/systemd/*.service etc/systemd/*.socket; do rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/$${u##*/}; done
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/wxchat.conf
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/wxchat
 clean:
 	rm -rf build
