@@ -35,6 +35,8 @@ struct mdb {
 	struct mdb_job *first, **last;	/* writes that wait for the next commit */
 	bool has_leader;
 	unsigned commits;		/* the leader's; for clearing dead readers now and then */
+	unsigned crowd;			/* the leader's: calls in the last commit */
+	int64_t committed_us;		/* the leader's: when that was */
 	struct log_limit failure_limit;	/* the leader's */
 
 	dev_t dev;			/* what tells one directory from another, whatever its name */
