@@ -13,7 +13,7 @@ function chartByUPlot(element, colours, format) {
 	const options = () => ({
 		width: element.clientWidth, height: element.clientHeight, legend: { show: false }, cursor: { show: false },
 		padding: [6, 16, 0, 0],
-		scales: { x: { time: true }, y: { range: (u, low, high) => [0, Math.max(high * 1.15, 1)] } },
+		scales: { x: { time: true, range: (u, low, high) => [Math.min(low, high - 60), high] }, y: { range: (u, low, high) => [0, Math.max(high * 1.15, 1)] } },
 		axes: [
 			axis({ size: 18, gap: 2, space: 80, values: (u, at) => at.map((s) => clock(s)) }),
 			axis({ size: 40, gap: 3, space: 26, values: (u, at) => at.map((v) => format(v)) }),
