@@ -6,7 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 build=$(cd "$1" && pwd)
 dir=$build/run
-mkdir -p "$dir/sessions" "$dir/history" "$dir/media"
+umask 027
+mkdir -p "$dir/media"
 pids=
 
 stop() {
@@ -75,6 +76,10 @@ pids="$pids $push"
 push_port=$(wait_line "$dir/push.log" 'address=127\.0\.0\.1:\([0-9]*\)' $push) || die "push-server did not start" "$dir/push.log"
 admin=$(wait_line "$dir/push.log" 'admin=\([0-9.:]*\)' $push) || die "push-server did not start" "$dir/push.log"
 
+# wxchatctl -c finds the running programs by it
+sed -i -e "/^\[push\]/,/^\[/ s|^listen = .*|listen = 127.0.0.1:$push_port|" \
+	-e "/^\[admin\]/,/^\[/ s|^listen = .*|listen = $admin|" "$dir/wxchat.conf"
+
 # --- the web server, with the configuration that is meant for yours ---
 sed -e "s|^var.wxchat_login = .*|var.wxchat_login = \"$dir/login.sock\"|" \
 	-e "s|^var.wxchat_push_port = .*|var.wxchat_push_port = $push_port|" \
@@ -113,7 +118,8 @@ cat <<END
 
   Two phones chat at   http://127.0.0.1:$port/
 
-  console  http://$admin/   (its token: $dir/admin-token)
+  console  http://$admin/   (its token is in $dir/admin-token)
+  command  $build/bin/wxchatctl -c $dir/wxchat.conf users
   logs     $dir/*.log
   Ctrl-C ends it.
 
