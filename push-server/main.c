@@ -213,7 +213,7 @@ int main(int argc, char *argv[])
 	log_init("push", LOG_INFO_LEVEL);
 	config = config_load(path, CONFIG_FOR_PUSH, why);
 	if (!config) {
-		fprintf(stderr, "push-server: %s\n", why);
+		fprintf(stderr, "%s\n", why);
 		return 2;
 	}
 	if (check)
