@@ -492,8 +492,8 @@ static void conn_handler(const struct conn *c, struct input_handler *h)
 	h->on_message = on_message;
 	h->on_control = on_control;
 	h->max_message = max;
-	/* Incompressible data grows by five bytes a block (RFC 1951 3.2.4). */
-	h->max_compressed = c->window_bits ? max + max / 1024 + 64 : 0;
+	/* Incompressible data grows: by five bytes a block, and blocks are short where memory is (zlib's deflateBound). */
+	h->max_compressed = c->window_bits ? max + max / 8 + max / 64 + 64 : 0;
 }
 
 /* Takes frames from bytes[0..len). */

@@ -68,7 +68,8 @@ int deflate_message(struct deflater *d, const void *in, size_t len, struct buf *
 	return 0;
 }
 
-/* Runs inflate over one piece; bytes past max are an error. */
+/* Runs inflate over one piece; bytes past limit are an error.  Returns 1 when the piece ended with a final block, 0 when
+ * there may be more. */
 static int inflate_piece(struct deflater *d, const void *in, size_t len, size_t limit, struct buf *out)
 {
 	d->in.next_in = (Bytef *)in;
@@ -87,20 +88,26 @@ static int inflate_piece(struct deflater *d, const void *in, size_t len, size_t 
 		out->len += room - d->in.avail_out;
 		if (out->len > limit)
 			return -EMSGSIZE;
-		if (z == Z_STREAM_END) {	/* RFC 7692 7.2.3.5: a final block may end one message's data */
+		if (z == Z_STREAM_END) {	/* RFC 7692 7.2.3.4: what follows a final block begins anew */
 			if (inflateReset(&d->in) != Z_OK)
 				return -EBADMSG;
 			if (d->in.avail_in == 0)
-				return 0;
+				return 1;
 			continue;
 		}
+		if (z == Z_MEM_ERROR)
+			return -ENOMEM;
 		if (z != Z_OK && z != Z_BUF_ERROR)
 			return -EBADMSG;
-		if (d->in.avail_in == 0 && d->in.avail_out > 0)
-			return 0;
-		if (z == Z_BUF_ERROR && d->in.avail_out > 0)
+		if (d->in.avail_out > 0)
 			return 0;
 	}
+}
+
+/* Whether inflate stands between two blocks, as the tail leaves it when nothing was cut off before it. */
+static bool inflate_is_between(const struct deflater *d)
+{
+	return d->in.data_type & 128;
 }
 
 int inflate_message(struct deflater *d, const void *in, size_t len, size_t max, struct buf *out)
@@ -118,5 +125,10 @@ int inflate_message(struct deflater *d, const void *in, size_t len, size_t max, 
 		inflateReset(&d->in);
 	}
 	r = inflate_piece(d, in, len, limit, out);
-	return r < 0 ? r : inflate_piece(d, tail, sizeof(tail), limit, out);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = inflate_piece(d, tail, sizeof(tail), limit, out);
+	if (r < 0)
+		return r;
+	return inflate_is_between(d) ? 0 : -EBADMSG;
 }

@@ -304,11 +304,9 @@ export class PushServer {
 		return answer;
 	}
 
-	async sandbox() {
-		if (!this.box) {
-			this.box = new Program(path.join(bin, 'wechat-sandbox'), []);
-			this.boxUrl = (await this.box.line(/^listening on (http:\/\/127\.0\.0\.1:\d+)$/))[1];
-		}
+	sandbox() {
+		this.box ??= new Program(path.join(bin, 'wechat-sandbox'), []);
+		this.boxUrl ??= this.box.line(/^listening on (http:\/\/127\.0\.0\.1:\d+)$/).then((match) => match[1]);
 		return this.boxUrl;
 	}
 
