@@ -293,12 +293,6 @@ int admin_start(struct server *s, struct admin **out, char why[static 200])
 	return 0;
 }
 
-void admin_reload(struct admin *a)
-{
-	if (a != NULL)
-		atomic_store(&a->token.is_stale, true);
-}
-
 void admin_stop(struct admin *a)
 {
 	if (a == NULL)

@@ -15,7 +15,4 @@ int admin_start(struct server *s, struct admin **out, char why[static 200]);
 /* Before the workers end, because requests that are under way wait for their answers. */
 void admin_stop(struct admin *a);
 
-/* The token file is read again even if it looks unchanged (SIGHUP).  Any thread; NULL is fine. */
-void admin_reload(struct admin *a);
-
 #endif

@@ -54,7 +54,7 @@ static void token_refresh(struct token *t)
 	if (fd < 0 || fstat(fd, &now) < 0) {
 		t->len = 0;
 		t->has_seen = false;
-	} else if (atomic_exchange(&t->is_stale, false) || !t->has_seen || !is_same(&now, &t->seen)) {
+	} else if (!t->has_seen || !is_same(&now, &t->seen)) {
 		token_read(t, fd);
 		t->seen = now;
 		t->has_seen = true;

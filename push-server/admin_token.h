@@ -3,7 +3,6 @@
 #ifndef WXCHAT_ADMIN_TOKEN_H
 #define WXCHAT_ADMIN_TOKEN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -16,7 +15,6 @@ struct token {
 	size_t len;			/* 0: there is none */
 	struct stat seen;
 	bool has_seen;
-	atomic_bool is_stale;		/* to be read whatever it looks like */
 };
 
 /* path "" means none. */
