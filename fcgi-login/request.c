@@ -220,7 +220,7 @@ int answer_header(struct answer *a, const char *name, const char *value)
 		goto undo;
 	return 0;
 undo:
-	a->headers.len = start;
+	buf_cut(&a->headers, start);
 	return r;
 }
 
