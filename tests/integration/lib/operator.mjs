@@ -17,12 +17,16 @@ export async function startOperated(options = {}) {
 	fs.writeFileSync(file, `${token}\n`, { mode: 0o600 });
 	const config = { ...options.config, push: { leave_grace_s: 0, drain_s: 0, ...options.config?.push },
 		admin: { listen: '127.0.0.1:0', token_file: file } };
-	const sys = await startSystem({ push: true, ...options, config });
+	const forget = () => fs.rmSync(dir, { recursive: true, force: true });
+	const sys = await startSystem({ push: true, ...options, config }).catch((error) => {
+		forget();
+		throw error;
+	});
 	const stop = sys.stop.bind(sys);
 	sys.tokenFile = file;
 	sys.stop = async () => {
 		await stop();
-		fs.rmSync(dir, { recursive: true, force: true });
+		forget();
 	};
 	sys.findAdmin = async () => {
 		sys.admin = `http://${(await sys.pushProgram.line(/listening admin=(\S+)/))[1]}`;
@@ -43,7 +47,12 @@ export async function startOperated(options = {}) {
 		}
 		return json;
 	};
-	await sys.findAdmin();
+	try {
+		await sys.findAdmin();	/* it may have ended after it began to listen */
+	} catch (error) {
+		await sys.stop();
+		throw error;
+	}
 	return sys;
 }
 
