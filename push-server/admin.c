@@ -252,8 +252,7 @@ static int admin_init(struct admin *a)
 	evhttp_set_timeout(a->http, TIMEOUT_S);
 	evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
 	evhttp_set_gencb(a->http, on_request, a);
-	if ((r = store_reader_new(a->server->store, &a->api.users)) < 0 ||
-	    (r = history_reader_new(a->server->history, &a->api.past)) < 0)
+	if ((r = history_reader_new(a->server->history, &a->api.past)) < 0)
 		return r;
 	a->api.server = a->server;
 	a->api.mailbox = &a->mailbox;

@@ -31,7 +31,7 @@ enum {
 struct api {
 	struct server *server;
 	struct mailbox *mailbox;	/* read by the admin's thread */
-	struct store_reader *users;
+	struct store_reader *users;	/* server_member's; NULL until there is a store */
 	struct history_reader *past;
 	unsigned calls;			/* under way */
 };

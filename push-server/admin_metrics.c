@@ -39,7 +39,7 @@ int figures_take(struct figures *f, struct server *s, bool with_fds)
 	process_read(&f->process);
 	if (with_fds)
 		process_count_fds(&f->process);
-	f->has_store = store_counters(s->store, f->login) == 0 &&
+	f->has_store = s->store != NULL && store_counters(s->store, f->login) == 0 &&
 		       store_totals(s->store, &f->users, &f->sessions, &f->media_bytes) == 0;
 	return 0;
 }

@@ -259,7 +259,7 @@ static int add_nick(struct list *l, const char *uid)
 	struct member who;
 	int r;
 
-	if (store_member(l->api->users, uid, &who) < 0)
+	if (server_member(l->api->server, &l->api->users, uid, &who) < 0)
 		return 0;
 	if ((r = buf_adds(l->json, ",\"nickName\":")) < 0)
 		return r;

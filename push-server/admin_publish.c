@@ -76,7 +76,7 @@ static int add_server_fields(struct buf *out, struct call *call, const char *roo
 	int r;
 
 	uid_text(&call->uid, uid);
-	if (store_member(call->api->users, uid, &who) < 0)
+	if (server_member(call->api->server, &call->api->users, uid, &who) < 0)
 		who.nick[0] = who.avatar[0] = '\0';
 	if (cid[0] != '\0' && ((r = buf_adds(out, "\"cid\":")) < 0 || (r = json_quote(out, cid, strlen(cid))) < 0 ||
 			       (r = buf_add(out, ",", 1)) < 0))

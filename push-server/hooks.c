@@ -80,7 +80,7 @@ static enum seccheck judge_words(struct judge *j, const char *room, const struct
 	enum seccheck verdict = SECCHECK_FAILED;
 
 	if (!atomic_load(&h->stopping) && clock_mono_ms() - since_ms < h->server->config->check.timeout_ms)
-		verdict = seccheck_words(j->wechat, j->users, room, uid, words, strlen(words));
+		verdict = seccheck_words(j->wechat, server_reader(h->server, &j->users), room, uid, words, strlen(words));
 	atomic_fetch_add(verdict == SECCHECK_PASS    ? &h->passed
 			 : verdict == SECCHECK_RISKY ? &h->refused
 						     : &h->failed, 1);
@@ -288,8 +288,6 @@ static int judge_start(struct hooks *h, struct judge *j)
 			return -ENOMEM;
 	}
 	if (h->asks && (j->http = http_new(&(struct http_options){ .ca_file = NULL })) == NULL)
-		return -ENOMEM;
-	if (store_reader_new(h->server->store, &j->users) < 0)
 		return -ENOMEM;
 	j->lane = lane_new(&(struct lane_options){
 		.name = "check", .max = (unsigned)config->check.queue, .owner = j,

@@ -132,7 +132,7 @@ static void tell_one(struct round *round, const char *uid, const struct buf *con
 	struct member who;
 	enum error e;
 
-	if (store_member(n->users, uid, &who) < 0 || !change(n, HISTORY_ADD, TABLE_CONSENTS, consent, -1))
+	if (server_member(n->server, &n->users, uid, &who) < 0 || !change(n, HISTORY_ADD, TABLE_CONSENTS, consent, -1))
 		return;
 	if (!change(n, HISTORY_SET, TABLE_MARKS, mark, 0)) {
 		(void)change(n, HISTORY_ADD, TABLE_CONSENTS, consent, 1);
@@ -304,8 +304,7 @@ struct notify *notify_new(struct server *s, struct wechat_shared *shared)
 		return NULL;
 	n->server = s;
 	n->wechat = wechat_new(shared);
-	if (n->wechat == NULL || history_reader_new(s->history, &n->past) < 0 ||
-	    store_reader_new(s->store, &n->users) < 0)
+	if (n->wechat == NULL || history_reader_new(s->history, &n->past) < 0)
 		goto fail;
 	n->lane = lane_new(&(struct lane_options){ .name = "notices", .max = NOTIFY_QUEUE_MAX, .owner = n });
 	if (n->lane != NULL)

@@ -16,7 +16,7 @@ enum seccheck seccheck_words(struct wechat *wechat, struct store_reader *users, 
 	size_t at = 0;
 
 	uid_text(uid, name);
-	if (store_member(users, name, &who) < 0)
+	if (users == NULL || store_member(users, name, &who) < 0)
 		return SECCHECK_FAILED;
 	while (at < len && !risky) {
 		size_t n = utf8_prefix(words + at, len - at, SECCHECK_CHARS_MAX);

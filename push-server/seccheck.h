@@ -17,7 +17,7 @@ enum {
 
 enum seccheck { SECCHECK_PASS, SECCHECK_RISKY, SECCHECK_FAILED };
 
-/* The verdict about words, said by uid in room.  What WeChat would have a human look at passes, with a line in the log. */
+/* users may be NULL while there is no store.  The verdict about words, said by uid in room.  What WeChat would have a human look at passes, with a line in the log. */
 enum seccheck seccheck_words(struct wechat *wechat, struct store_reader *users, const char *room,
 			     const struct uid *uid, const char *words, size_t len);
 

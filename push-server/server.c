@@ -50,6 +50,20 @@ struct store *server_store(struct server *s)
 	return store;
 }
 
+struct store_reader *server_reader(struct server *s, struct store_reader **reader)
+{
+	struct store *store;
+
+	if (!*reader && (store = server_store(s)) && store_reader_new(store, reader) < 0)
+		*reader = NULL;
+	return *reader;
+}
+
+int server_member(struct server *s, struct store_reader **reader, const char *uid, struct member *out)
+{
+	return server_reader(s, reader) ? store_member(*reader, uid, out) : -ENOENT;
+}
+
 /* --- from the history to the homes --- */
 
 struct stored_mail {

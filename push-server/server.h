@@ -45,6 +45,12 @@ struct server {
 /* The session store; opened by the first who asks once it is there.  NULL: nobody has ever logged in.  Any thread. */
 struct store *server_store(struct server *s);
 
+/* The caller's own reader of it, opened into *reader as soon as it can be; NULL until then.  One thread a reader. */
+struct store_reader *server_reader(struct server *s, struct store_reader **reader);
+
+/* store_member through such a reader; -ENOENT also while there is no store. */
+int server_member(struct server *s, struct store_reader **reader, const char *uid, struct member *out);
+
 /* Starts the history, the workers, hooks and the operator's listener.  Listening sockets and TLS are there already. */
 int server_start(struct server *s, char why[static 200]);
 

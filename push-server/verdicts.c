@@ -144,12 +144,16 @@ static void look(void *owner)
 {
 	struct verdicts *v = owner;
 	struct buf json = BUF_INIT, url = BUF_INIT;
-	uint64_t number, version = store_version(v->server->store);
+	struct store *store = server_store(v->server);
+	uint64_t number, version;
 	bool is_new = false;
 
+	if (store == NULL)
+		return;
+	version = store_version(store);
 	if (v->has_looked && version == v->version)
 		return;
-	while (store_event_next(v->server->store, v->after, &number, &json) == 0) {
+	while (store_event_next(store, v->after, &number, &json) == 0) {
 		v->after = number;
 		is_new = true;
 		if (verdict_read(json.data, json.len, &url))
