@@ -99,6 +99,12 @@ int service_init(struct service *s, struct config *config, char why[static 200])
 		return -1;
 	}
 	s->bans = bans_open(config->history.dir);
+	if (!s->bans) {
+		config_free(config);
+		store_close(s->store);
+		snprintf(why, 200, "out of memory");
+		return -1;
+	}
 	s->settings = settings_new(config, s->store, why);
 	if (!s->settings) {
 		bans_close(s->bans);

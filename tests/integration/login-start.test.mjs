@@ -1,0 +1,224 @@
+// How the program is started, what it refuses to start with, and who is not let in.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Program, appSecret, bin, startSystem } from './lib/system.mjs';
+import { startOperated } from './lib/operator.mjs';
+
+const program = path.join(bin, 'fcgi-login');
+let dir;
+before(() => { dir = fs.mkdtempSync(path.join(os.tmpdir(), 'wxchat-start-')); });
+after(() => fs.rmSync(dir, { recursive: true, force: true }));
+
+let files = 0;
+function config(text = '') {
+	const file = path.join(dir, `wxchat${files++}.conf`);
+	fs.writeFileSync(file, `[wechat]\napp_id = wx0123456789abcdef\napp_secret = ${appSecret}\n[session]\nstore = lmdb:${dir}/sessions\n` +
+		`map_size_mb = 16\n[media]\ndir = ${dir}/media\n[history]\ndir = ${dir}/history\n${text}`);
+	return file;
+}
+
+// { code, stdout, stderr } of a program that ends by itself.
+function run(args, { env = {}, stdio } = {}) {
+	return new Promise((resolve) => {
+		const child = execFile(program, args, { env: { ...process.env, ...env }, stdio }, (error, stdout, stderr) =>
+			resolve({ code: error ? error.code : 0, stdout, stderr }));
+		child.stdin.end();
+	});
+}
+
+function start(args, options) {
+	return new Program(program, args, options);
+}
+
+test('it says what it is and what it wants', async () => {
+	assert.match((await run(['-V'])).stdout, /^fcgi-login \d+\.\d+\.\d+\n$/);
+	const help = await run(['-h']);
+	assert.equal(help.code, 0);
+	for (const option of ['-c', '-s', '-t', '-V', '-h'])
+		assert.ok(help.stdout.includes(`  ${option}`), option);
+	for (const args of [['-x'], ['stray'], ['-c']])
+		assert.equal((await run(args)).code, 2, args);
+});
+
+test('-t checks and shows the configuration, without its secrets', async () => {
+	const { code, stdout } = await run(['-t', '-c', config()]);
+	assert.equal(code, 0);
+	assert.match(stdout, /app_id = wx0123456789abcdef/);
+	assert.ok(!stdout.includes(appSecret));
+});
+
+test('a configuration that is wrong is told by file, line and key', async () => {
+	for (const [text, told] of [
+		['[login]\nthreads = 0\n', /conf:\d+: threads: /], ['[login]\nthread = 5\n', /conf:\d+: thread: /],
+		['[session]\nmax_age = soon\n', /conf:\d+: max_age: /], ['[nothing]\na = b\n', /conf:\d+: /],
+	]) {
+		const { code, stderr } = await run(['-c', config(text), '-s', `${dir}/x.sock`]);
+		assert.equal(code, 2, text);
+		assert.match(stderr, told);
+		assert.equal(stderr.trim().split('\n').length, 1);
+	}
+	const types = await run(['-c', config().replace(/$/, ''), '-s', `${dir}/x.sock`], { env: { WXCHAT_MEDIA_TYPES: 'image/png text/html' } });
+	assert.notEqual(types.code, 0);
+	assert.match(types.stderr, /text\/html/);
+	const missing = await run(['-c', `${dir}/nowhere.conf`, '-t']);
+	assert.equal(missing.code, 2);
+	const env = await run(['-c', config(), '-t'], { env: { WXCHAT_LOGIN_THREADS: 'many' } });
+	assert.equal(env.code, 2);
+	assert.match(env.stderr, /WXCHAT_LOGIN_THREADS/);
+});
+
+test('started by hand it says how to start it', async () => {
+	const { code, stderr } = await run(['-c', config()]);
+	assert.equal(code, 2);
+	assert.match(stderr, /use -s/);
+});
+
+test('-s with a port alone is loopback, and port 0 a free one', async () => {
+	const own = start(['-c', config(), '-s', ':0']);
+	const [, host, port] = await own.line(/ ready listening=([\d.]+):(\d+)/);
+	assert.equal(host, '127.0.0.1');
+	assert.ok(Number(port) > 0);
+	assert.deepEqual(await own.stop(), { code: 0, signal: null });
+	const six = start(['-c', config(), '-s', '[::1]:0']);
+	await six.line(/ ready listening=\[::1\]:\d+/);
+	await six.stop();
+	for (const where of ['9000', ':70000', 'example.com:1', 'x', ':', '1.2.3.4:'])
+		assert.equal((await run(['-c', config(), '-s', where])).code, 1, where);
+});
+
+test('a unix socket is for its group, is not stolen, and goes with the program', async () => {
+	const socket = path.join(dir, 'login.sock');
+	const own = start(['-c', config(), '-s', socket]);
+	await own.line(/ ready /);
+	assert.equal(fs.statSync(socket).mode & 0o777, 0o660);
+	const thief = await run(['-c', config(), '-s', socket]);
+	assert.equal(thief.code, 1);
+	assert.match(thief.stderr, /somebody else answers there/);
+	assert.deepEqual(await own.stop(), { code: 0, signal: null });
+	assert.ok(!fs.existsSync(socket));
+
+	const killed = start(['-c', config(), '-s', socket]);
+	await killed.line(/ ready /);
+	await killed.kill('SIGKILL');
+	assert.ok(fs.existsSync(socket));
+	const next = start(['-c', config(), '-s', `unix:${socket}`]);
+	await next.line(/ ready /);
+	await next.stop();
+
+	fs.writeFileSync(socket, 'a file');
+	assert.equal((await run(['-c', config(), '-s', socket])).code, 1);
+	assert.equal(fs.readFileSync(socket, 'utf8'), 'a file');
+	fs.rmSync(socket);
+});
+
+test('a service manager may pass on the socket', async () => {
+	const server = net.createServer().listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const script = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" "$@"';
+	const own = new Program('/bin/sh', ['-c', script, program, '-c', config()],
+		{ stdio: ['ignore', 'pipe', 'pipe', server._handle] });
+	const [, where] = await own.line(/ ready listening=(\S+)/);
+	assert.equal(where, `127.0.0.1:${server.address().port}`);
+	assert.deepEqual(await own.stop(), { code: 0, signal: null });
+	server.close();
+});
+
+test('as CGI it hears nothing from a query but a request', async () => {
+	const cgi = (query, args) => run(args, { env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/health',
+		QUERY_STRING: query, REMOTE_ADDR: '127.0.0.1' } });
+	const file = config();
+	const fine = await cgi('', ['-c', file]);
+	assert.match(fine.stdout, /^Status: 200 OK\r\n/);
+	for (const args of [['-s', ':0'], ['-V'], ['-t', '-c', file], ['-c', file]]) {
+		const { code, stdout } = await cgi(args.map(encodeURIComponent).join('+'), args);
+		assert.equal(code, 0);
+		assert.match(stdout, /^Status: 500 /, args.join(' '));
+		assert.ok(!stdout.includes(dir), 'the answer tells where things are');
+	}
+});
+
+test('a log that was moved away is begun anew at SIGHUP', async () => {
+	const log = path.join(dir, 'login.log');
+	const fd = fs.openSync(log, 'a');
+	const child = spawn(program, ['-c', config(), '-s', path.join(dir, 'log.sock')], { stdio: ['ignore', 'ignore', fd] });
+	fs.closeSync(fd);
+	const has = async (text) => {
+		while (!(fs.existsSync(log) && fs.readFileSync(log, 'utf8').includes(text)))
+			await new Promise((resolve) => setTimeout(resolve, 10));
+	};
+	await has(' ready ');
+	fs.renameSync(log, `${log}.1`);
+	child.kill('SIGHUP');
+	await has(' reloaded ');
+	assert.ok(!fs.readFileSync(`${log}.1`, 'utf8').includes(' reloaded '));
+	child.kill('SIGTERM');
+	assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('a store of another time is refused with clear words, and left alone', async (t) => {
+	const own = start(['-c', config(), '-s', path.join(dir, 'a.sock')]);
+	await own.line(/ ready /);
+	await own.stop();
+	const old = path.join(dir, 'old');
+	fs.mkdirSync(old);
+	const loader = spawn('mdb_load', ['-T', '-s', 'meta', old], { stdio: ['pipe', 'ignore', 'inherit'] });
+	loader.stdin.end('schema\n99\n');
+	const [code] = await once(loader, 'exit');
+	assert.equal(code, 0);
+	const before = fs.readFileSync(path.join(old, 'data.mdb'));
+	const refused = await run(['-c', config(), '-s', path.join(dir, 'b.sock')], { env: { WXCHAT_SESSION_STORE: `lmdb:${old}` } });
+	assert.equal(refused.code, 1);
+	assert.match(refused.stderr, /schema|version/i);
+	assert.deepEqual(fs.readFileSync(path.join(old, 'data.mdb')), before);
+	t.diagnostic(refused.stderr.trim());
+});
+
+test('a peer that connects and says nothing holds up nobody', async (t) => {
+	const sys = await startSystem({ web: 'nginx', config: { login: { threads: 4 } } });
+	t.after(() => sys.stop());
+	const silent = Array.from({ length: 3 }, () => net.connect(sys.loginSocket));
+	await Promise.all(silent.map((socket) => once(socket, 'connect')));
+	silent[0].write(Buffer.from([1]));
+	silent[1].write(Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
+	for (let i = 0; i < 20; i++)
+		assert.equal((await sys.call('GET', 'health')).status, 200);
+	silent.forEach((socket) => socket.destroy());
+	assert.equal((await sys.call('GET', 'health')).status, 200);
+});
+
+test('garbage instead of FastCGI ends its connection and nothing else', async (t) => {
+	const sys = await startSystem({ web: 'nginx' });
+	t.after(() => sys.stop());
+	for (const bytes of [Buffer.alloc(5000, 'GET / HTTP/1.1\r\n'), Buffer.from('0101000100080000', 'hex'), Buffer.alloc(4096, 1), Buffer.alloc(100)]) {
+		const socket = net.connect(sys.loginSocket);
+		socket.on('error', () => {}).resume();
+		socket.end(bytes);
+		await once(socket, 'close');
+	}
+	assert.equal((await sys.call('GET', 'health')).status, 200);
+});
+
+test('a banned user and a banned address are told so', async (t) => {
+	const sys = await startOperated({ web: 'nginx', config: { login: { trusted_proxies: '127.0.0.1' } } });
+	t.after(() => sys.stop());
+	await sys.findAdmin?.();
+	const s = await sys.login('banned'), other = await sys.login('other');
+	await sys.api('ban', { uid: s.uid });
+	const user = await sys.call('GET', 'user', { headers: s.headers });
+	assert.equal(user.status, 403);
+	assert.deepEqual([user.body.code, user.body.error], [1, 'ERR_BANNED']);
+	const login = await sys.call('POST', 'login', { json: { code: await sys.code('banned') } });
+	assert.equal(login.status, 403);
+	assert.deepEqual([login.body.code, login.body.error], [-1, 'ERR_BANNED']);
+	assert.equal((await sys.call('GET', 'user', { headers: other.headers })).status, 200);
+	await sys.api('ban', { address: '192.0.2.7' });
+	const from = (address) => sys.call('GET', 'user', { headers: { ...other.headers, 'x-forwarded-for': address } });
+	assert.equal((await from('192.0.2.7')).status, 403);
+	assert.equal((await from('192.0.2.7, 192.0.2.8')).status, 200);
+});
