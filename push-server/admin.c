@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 #include <event2/http.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,6 +301,8 @@ void admin_stop(struct admin *a)
 	mailbox_post(&a->mailbox, &a->stop_mail);
 	pthread_join(a->thread, NULL);
 	/* An answer that is still on its way comes to this memory. */
+	while (atomic_load(&a->api.posting) > 0)
+		sched_yield();
 	if (a->api.calls > 0)
 		log_warn("admin-abandoned", "calls=%u", a->api.calls);
 	else

@@ -114,6 +114,14 @@ static void run_then(struct mail *mail, void *owner)
 	call->then(call);
 }
 
+/* The mail may be read, and the last call ended, before mailbox_post has returned. */
+void api_post(struct api *api, struct mail *mail)
+{
+	atomic_fetch_add(&api->posting, 1);
+	mailbox_post(api->mailbox, mail);
+	atomic_fetch_sub(&api->posting, 1);
+}
+
 /* In a worker's thread: the answer travels home. */
 static void on_answer(struct ask *ask, const char *json, size_t len)
 {
@@ -121,7 +129,7 @@ static void on_answer(struct ask *ask, const char *json, size_t len)
 
 	buf_reset(&call->answer);
 	(void)operate_take(&call->answer, json, len);
-	mailbox_post(call->api->mailbox, &call->mail);
+	api_post(call->api, &call->mail);
 }
 
 void call_ask(struct call *call, struct ask *ask, void (*then)(struct call *call))

@@ -1,10 +1,11 @@
 /* admin_api.h - the JSON API: requests in, asks to rooms and changes of what is kept about people out, answers back.
  * One style: {"ok":true,…} with 200, or {"ok":false,"error":"ERR_…","message":…} with a status that fits.
- * Threads: the admin's alone, but for on_… that homes and workers call. */
+ * Threads: the admin's alone, but for api_post and the on_… that workers call. */
 #ifndef WXCHAT_ADMIN_API_H
 #define WXCHAT_ADMIN_API_H
 
 #include <event2/http.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
@@ -34,7 +35,11 @@ struct api {
 	struct store_reader *users;	/* server_member's; NULL until there is a store */
 	struct history_reader *past;
 	unsigned calls;			/* under way */
+	atomic_uint posting;		/* workers that are handing mail over just now */
 };
+
+/* A worker's way to hand an answer over: the admin is not freed below its feet. */
+void api_post(struct api *api, struct mail *mail);
 
 /* A request under way. */
 struct call {

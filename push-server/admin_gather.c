@@ -59,7 +59,7 @@ static void part_run(struct mail *mail, void *owner)
 		part->count++;
 	}
 	if (atomic_fetch_sub(&g->left, 1) == 1)
-		mailbox_post(g->call->api->mailbox, &g->call->mail);
+		api_post(g->call->api, &g->call->mail);
 }
 
 void gather_rooms(struct call *call, void (*then)(struct call *call))

@@ -203,7 +203,7 @@ static void on_saying(struct ask *ask, const char *json, size_t len)
 
 	saying->error = operate_take(&whole, json, len) < 0 ? ERR_STORE : operate_refusal(whole.data, whole.len, NULL);
 	buf_free(&whole);
-	mailbox_post(saying->call->api->mailbox, &saying->mail);
+	api_post(saying->call->api, &saying->mail);
 }
 
 /* Says it in the next room; false when memory is short. */
