@@ -213,6 +213,12 @@ static int get(struct doctor *d, const char *url, long *status, struct buf *body
 	return r;
 }
 
+static const char *get_error(int r)
+{
+	return r == -EKEYREJECTED ? "its certificate cannot be verified (self-signed, expired, or the chain is incomplete)"
+				  : strerror(-r);
+}
+
 static void judge_wechat(struct doctor *d, int64_t errcode)
 {
 	switch (errcode) {
@@ -239,17 +245,16 @@ static void judge_wechat(struct doctor *d, int64_t errcode)
 /* A code that cannot be good tells an AppSecret that is from one that is not. */
 static void look_wechat(struct doctor *d)
 {
-	const struct config *c = d->config;
+	char why[CONFIG_WHY_SIZE];
+	struct config *c = config_load(d->config->path, CONFIG_FOR_LOGIN, why);	/* with what app_secret_file holds */
 	struct buf url = BUF_INIT, body = BUF_INIT;
 	struct json_object *o;
 	int64_t errcode = 0;
 	long status;
 	int r;
 
-	if (c->wechat.app_id[0] == '\0' || c->wechat.app_secret[0] == '\0') {
-		say(d, BAD, "wechat", "[wechat] app_id and app_secret are needed");
-		return;
-	}
+	if (c == NULL)
+		return;		/* look_config has said why */
 	if (buf_addf(&url, "%s/sns/jscode2session", c->wechat.api_base) < 0 ||
 	    api_parameter(&url, "appid", c->wechat.app_id) < 0 || api_parameter(&url, "secret", c->wechat.app_secret) < 0 ||
 	    buf_adds(&url, "&js_code=doctor&grant_type=authorization_code") < 0)
@@ -259,7 +264,7 @@ static void look_wechat(struct doctor *d)
 		say(d, BAD, "wechat", "libcurl is missing: install libcurl4");
 	else if (r < 0)
 		say(d, BAD, "wechat", "%s cannot be reached: %s (DNS, firewall, or CA certificates: ca-certificates)",
-		    c->wechat.api_base, strerror(-r));
+		    c->wechat.api_base, get_error(r));
 	else if ((o = json_parse_lenient(buf_str(&body), body.len)) == NULL)
 		say(d, BAD, "wechat", "%s answers %ld without JSON: something stands between", c->wechat.api_base, status);
 	else {
@@ -270,6 +275,7 @@ static void look_wechat(struct doctor *d)
 out:
 	buf_wipe(&url);
 	buf_free(&body);
+	config_free(c);
 }
 
 /* --- the programs --- */
@@ -382,7 +388,7 @@ static void look_socket(struct doctor *d)
 		return;
 	r = get(d, http.data, &status, &body);
 	if (r < 0)
-		say(d, BAD, "websocket", "%s does not answer: %s", url, strerror(-r));
+		say(d, BAD, "websocket", "%s does not answer: %s", url, get_error(r));
 	else if (status == 426)
 		say(d, WELL, "websocket", "%s leads to push-server", url);
 	else if (status == 502 || status == 503 || status == 504)
