@@ -84,6 +84,7 @@ bool call_refused(struct call *call)
 void call_relay(struct call *call)
 {
 	static const char *const inner[] = { "type", "event", "cid", "number" };
+	struct json_object_iterator it, end;
 	struct json_object *said, *answer;
 	struct buf json = BUF_INIT;
 
@@ -95,8 +96,10 @@ void call_relay(struct call *call)
 		for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++)
 			json_object_object_del(said, inner[i]);
 		json_object_object_add(answer, "ok", json_object_new_boolean(1));
-		json_object_object_foreach(said, name, value)
-			json_object_object_add(answer, name, json_object_get(value));
+		end = json_object_iter_end(said);
+		for (it = json_object_iter_begin(said); !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+			json_object_object_add(answer, json_object_iter_peek_name(&it),
+					       json_object_get(json_object_iter_peek_value(&it)));
 		(void)json_add(&json, answer);
 	}
 	json_object_put(said);

@@ -84,6 +84,23 @@ static int find_user(struct ctl *ctl, const char *name, struct user *out)
 	return r < 0 ? ctl_fail(CTL_FAILED, "user: %s", strerror(-r)) : CTL_OK;
 }
 
+static void user_lines(struct json_object *o)
+{
+	struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
+
+	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+		const char *key = json_object_iter_peek_name(&it);
+		struct json_object *value = json_object_iter_peek_value(&it);
+
+		printf("%-10s ", key);
+		if (strcmp(key, "created") == 0 || strcmp(key, "seen") == 0)
+			put_time(json_object_get_int64(value));
+		else
+			put_text(json_object_get_string(value), (size_t)json_object_get_string_len(value));
+		fputc('\n', stdout);
+	}
+}
+
 static int user(struct ctl *ctl, int argc, char **argv)
 {
 	struct json_object *o;
@@ -96,18 +113,10 @@ static int user(struct ctl *ctl, int argc, char **argv)
 	if ((code = find_user(ctl, argv[0], &u)) != CTL_OK)
 		return code;
 	o = user_json(&u);
-	if (ctl->json) {
+	if (ctl->json)
 		ctl_print_json(o);
-	} else {
-		json_object_object_foreach(o, key, value) {
-			printf("%-10s ", key);
-			if (strcmp(key, "created") == 0 || strcmp(key, "seen") == 0)
-				put_time(json_object_get_int64(value));
-			else
-				put_text(json_object_get_string(value), (size_t)json_object_get_string_len(value));
-			fputc('\n', stdout);
-		}
-	}
+	else
+		user_lines(o);
 	json_object_put(o);
 	return CTL_OK;
 }
@@ -204,7 +213,7 @@ static int find_session(struct ctl *ctl, const char *prefix, struct session *out
 
 static int session(struct ctl *ctl, int argc, char **argv)
 {
-	struct session s;
+	struct session s = { .uid = "" };
 	int code;
 
 	(void)argc;
