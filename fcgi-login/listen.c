@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "text.h"
+
 enum { ACTIVATED_FD = 3 };	/* sd_listen_fds(3) */
 
 static int listen_fail(int fd, const char *where, const char *what, char why[static 200])
@@ -42,9 +44,8 @@ static int listen_unix(struct listener *l, const char *where, const char *path, 
 	mode_t mask;
 	int fd, r;
 
-	if (strlen(path) >= sizeof(sa.sun_path))
+	if (!text_copy(sa.sun_path, sizeof(sa.sun_path), path))
 		return listen_fail(-1, where, "the path is too long for a socket", why);
-	strcpy(sa.sun_path, path);
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode))
 			return listen_fail(-1, where, "there is a file that is no socket", why);
@@ -63,7 +64,7 @@ static int listen_unix(struct listener *l, const char *where, const char *path, 
 	l->fd = fd;
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
-	strcpy(l->path, path);
+	text_copy(l->path, sizeof(l->path), path);
 	return 0;
 }
 
@@ -143,7 +144,7 @@ void listen_close(struct listener *l)
 
 void listen_name(const struct listener *l, char *out, size_t size)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(sa);
 	char host[INET6_ADDRSTRLEN] = "?";
 	const struct sockaddr_in *four = (const struct sockaddr_in *)&sa;

@@ -19,6 +19,7 @@
 #include "conn.h"
 #include "bounds.h"
 #include "server.h"
+#include "text.h"
 #include "worker.h"
 
 struct listener {
@@ -61,7 +62,7 @@ static int listening_share(struct server *s, int fd, bool is_tcp)
 
 static void log_listening(int fd)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(a);
 	char text[INET6_ADDRSTRLEN] = "";
 
@@ -130,9 +131,8 @@ static int open_unix(struct server *s, const char *path)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd, r;
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
 		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
 	if ((r = unix_clear(&address)) < 0)
 		return r;
 	fd = socket_open((struct sockaddr *)&address, sizeof(address));
@@ -156,19 +156,20 @@ static socklen_t address_parse(const char *text, struct sockaddr_storage *out)
 	char host[INET6_ADDRSTRLEN];
 	size_t len = colon ? (size_t)(colon - text) : 0;
 	bool is_v6 = *text == '[';
+	unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 0;
 
 	memset(out, 0, sizeof(*out));
-	if (!colon || len >= sizeof(host) || (is_v6 && len < 3))
+	if (!colon || len >= sizeof(host) || (is_v6 && len < 3) || port > UINT16_MAX)
 		return 0;
 	memcpy(host, text + is_v6, len - 2u * is_v6);
 	host[len - 2u * is_v6] = '\0';
 	if (is_v6) {
 		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)atoi(colon + 1));
+		in6->sin6_port = htons((uint16_t)port);
 		return inet_pton(AF_INET6, host, &in6->sin6_addr) == 1 ? sizeof(*in6) : 0;
 	}
 	in->sin_family = AF_INET;
-	in->sin_port = htons((uint16_t)atoi(colon + 1));
+	in->sin_port = htons((uint16_t)port);
 	return inet_pton(AF_INET, host, &in->sin_addr) == 1 ? sizeof(*in) : 0;
 }
 

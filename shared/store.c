@@ -7,6 +7,7 @@
 
 #include "crypto.h"
 #include "store_internal.h"
+#include "text.h"
 
 static const char *const table_names[T_COUNT + 1] = {
 	[T_USERS] = "users", [T_INFOS] = "infos", [T_OPENIDS] = "openids", [T_SESSIONS] = "sessions",
@@ -90,12 +91,9 @@ static int save_user(struct store *s, MDB_txn *txn, const uint8_t uid[static UID
 }
 
 /* Copies unless absent, empty or the same; true when that changed something. */
-static bool take(char *field, const char *given)
+static bool take(char *field, size_t size, const char *given)
 {
-	if (!given || !*given || strcmp(field, given) == 0)
-		return false;
-	strcpy(field, given);	/* bounded by the caller's check of lengths */
-	return true;
+	return given && *given && strcmp(field, given) != 0 && text_copy(field, size, given);
 }
 
 /* Ended ones go, and the oldest when there would be more than per_user with the one to come. */
@@ -172,7 +170,7 @@ static int login_write(MDB_txn *txn, void *arg)
 		memcpy(l->uid, l->new_uid, UID_RAW);
 		memset(u, 0, sizeof(*u));
 		uid_write(l->uid, u->uid);
-		strcpy(u->openid, given->openid);
+		text_copy(u->openid, sizeof(u->openid), given->openid);
 		u->created_ms = l->now_ms;
 		r = store_get(l->s, txn, T_USERS, val(l->uid, UID_RAW), &found) == -ENOENT ? 0 : -EEXIST;
 	} else if (r == 0) {
@@ -187,14 +185,15 @@ static int login_write(MDB_txn *txn, void *arg)
 		return r;
 	/* Nothing has changed until here; from here on only LMDB itself can fail. */
 	u->seen_ms = l->now_ms;
-	take(u->unionid, given->unionid);
-	if ((int)take(u->nick, given->nick) | (int)take(u->avatar, given->avatar) | (int)is_new)
+	take(u->unionid, sizeof(u->unionid), given->unionid);
+	if ((int)take(u->nick, sizeof(u->nick), given->nick) |
+	    (int)take(u->avatar, sizeof(u->avatar), given->avatar) | (int)is_new)
 		u->revision++;
 	if (is_new)
 		r = store_put(l->s, txn, T_OPENIDS, openid, val(l->uid, UID_RAW));
 	if (r == 0)
 		r = save_user(l->s, txn, l->uid, u);
-	if (r == 0 && take(u->info, given->info))
+	if (r == 0 && take(u->info, sizeof(u->info), given->info))
 		r = store_put(l->s, txn, T_INFOS, val(l->uid, UID_RAW), val(u->info, strlen(u->info)));
 	if (r == 0)
 		r = make_place(l->s, txn, l->uid, l->now_ms);
@@ -269,15 +268,14 @@ static int change_load(struct change *c, MDB_txn *txn, struct session *out, uint
 {
 	struct session_view v;
 	MDB_val record;
-	int r = store_get(c->s, txn, T_SESSIONS, val(c->id, SESSION_ID_LEN), &record);
+	int r;
 
-	if (r == 0)
-		r = session_view(&record, &v);
-	if (r == 0) {
-		memcpy(uid, v.uid, UID_RAW);
-		session_from_view(c->id, &v, out);
-	}
-	return r;
+	if ((r = store_get(c->s, txn, T_SESSIONS, val(c->id, SESSION_ID_LEN), &record)) < 0 ||
+	    (r = session_view(&record, &v)) < 0)
+		return r;
+	memcpy(uid, v.uid, UID_RAW);
+	session_from_view(c->id, &v, out);
+	return 0;
 }
 
 static int extend_write(MDB_txn *txn, void *arg)
@@ -394,11 +392,9 @@ int store_user(struct store *s, const char *uid, struct user *out)
 {
 	uint8_t raw[UID_RAW];
 	MDB_txn *txn;
-	int r = uid_read(uid, raw);
+	int r;
 
-	if (r == 0)
-		r = mdb_read_begin(s->mdb, &txn);
-	if (r < 0)
+	if ((r = uid_read(uid, raw)) < 0 || (r = mdb_read_begin(s->mdb, &txn)) < 0)
 		return r;
 	r = load_user(s, txn, raw, out);
 	mdb_read_end(s->mdb, txn);
@@ -430,12 +426,9 @@ struct update {
 };
 
 /* Unlike at login "" is a value here: it clears the field. */
-static bool replace(char *field, const char *given)
+static bool replace(char *field, size_t size, const char *given)
 {
-	if (!given || strcmp(field, given) == 0)
-		return false;
-	strcpy(field, given);	/* bounded by the caller's check of lengths */
-	return true;
+	return given && strcmp(field, given) != 0 && text_copy(field, size, given);
 }
 
 static int update_write(MDB_txn *txn, void *arg)
@@ -446,9 +439,9 @@ static int update_write(MDB_txn *txn, void *arg)
 
 	if (r < 0)
 		return r;
-	if ((int)replace(u.nick, c->nick) | (int)replace(u.avatar, c->avatar))
+	if ((int)replace(u.nick, sizeof(u.nick), c->nick) | (int)replace(u.avatar, sizeof(u.avatar), c->avatar))
 		u.revision++;
-	replace(u.phone, c->phone);
+	replace(u.phone, sizeof(u.phone), c->phone);
 	return save_user(c->s, txn, c->uid, &u);
 }
 

@@ -90,11 +90,9 @@ int store_rate(struct store *s, const char *key, unsigned limit, unsigned window
 {
 	struct rate a = { .s = s, .limit = limit, .window_ms = (int64_t)window_s * 1000, .now_ms = now_ms };
 	MDB_txn *txn;
-	int r = store_hash(key, strlen(key), a.key);
+	int r;
 
-	if (r == 0)
-		r = mdb_read_begin(s->mdb, &txn);
-	if (r < 0)
+	if ((r = store_hash(key, strlen(key), a.key)) < 0 || (r = mdb_read_begin(s->mdb, &txn)) < 0)
 		return r;
 	r = rate_load(&a, txn);
 	mdb_read_end(s->mdb, txn);
@@ -157,11 +155,9 @@ int store_seen(struct store *s, const char *key, unsigned window_s, int64_t now_
 {
 	struct seen a = { .s = s, .end_ms = now_ms + (int64_t)window_s * 1000, .now_ms = now_ms };
 	MDB_txn *txn;
-	int r = store_hash(key, strlen(key), a.key);
+	int r;
 
-	if (r == 0)
-		r = mdb_read_begin(s->mdb, &txn);
-	if (r < 0)
+	if ((r = store_hash(key, strlen(key), a.key)) < 0 || (r = mdb_read_begin(s->mdb, &txn)) < 0)
 		return r;
 	r = seen_load(&a, txn);
 	mdb_read_end(s->mdb, txn);

@@ -59,11 +59,10 @@ static int find_member(struct store_reader *r, MDB_txn *txn, const uint8_t *uid,
 {
 	struct user_view v;
 	MDB_val record;
-	int err = store_get(r->s, txn, T_USERS, val(uid, UID_RAW), &record);
+	int err;
 
-	if (err == 0)
-		err = user_view(&record, &v);
-	if (err < 0)
+	if ((err = store_get(r->s, txn, T_USERS, val(uid, UID_RAW), &record)) < 0 ||
+	    (err = user_view(&record, &v)) < 0)
 		return err;
 	uid_write(uid, out->uid);
 	memcpy(out->openid, v.openid, v.openid_len);

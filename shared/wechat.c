@@ -6,6 +6,7 @@
 
 #include "crypto.h"
 #include "encode.h"
+#include "text.h"
 #include "utf8.h"
 #include "wechat_internal.h"
 
@@ -204,8 +205,8 @@ static enum error read_phone(struct wechat *w, struct question *q, char phone[st
 	if (!info || !take_text(info, "phoneNumber", number, PHONE_MAX) || !is_phone(number) ||
 	    !take_text(info, "countryCode", code, sizeof(code) - 1) || !is_phone(code))
 		return wechat_unexpected(w, q, "no phone number in the answer");
-	strcpy(phone, number);
-	strcpy(country, code);
+	text_copy(phone, sizeof(number), number);
+	text_copy(country, sizeof(code), code);
 	return ERR_NONE;
 }
 
@@ -285,7 +286,7 @@ enum error wechat_reset_session(struct wechat *w, const char *openid, const char
 	else if (e == ERR_NONE && !take_session_key(q.answer, key))
 		e = wechat_unexpected(w, &q, "no session_key of 16 bytes");
 	if (e == ERR_NONE)
-		strcpy(new_key, key);
+		text_copy(new_key, sizeof(key), key);
 	explicit_bzero(key, sizeof(key));
 	question_fini(&q);
 	return e;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "text.h"
 
 enum {
 	EARLY_MS = 300000,	/* WeChat makes the next one so long before the end; both work meanwhile */
@@ -44,7 +45,7 @@ static enum error fetch(struct wechat *w, int64_t deadline_ms, char token[static
 	struct question q;
 	const char *text;
 	size_t len = 0;
-	int64_t lives_s;
+	int64_t lives_s = 0;
 	enum error e;
 
 	question_init(&q, w, "stable_token", "/cgi-bin/stable_token", &own);
@@ -176,6 +177,6 @@ void wechat_token_drop(struct wechat *w, const char *token)
 	if (strcmp(s->token, token) == 0)
 		s->token[0] = '\0';
 	else
-		strcpy(s->refused, token);	/* as long as any token may be */
+		text_copy(s->refused, sizeof(s->refused), token);
 	pthread_mutex_unlock(&s->lock);
 }
