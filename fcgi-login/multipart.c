@@ -5,6 +5,7 @@
 #include "multipart.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,9 +64,7 @@ int multipart_init(struct multipart *m, const char *content_type)
 	    !header_parameter(content_type, "boundary", boundary, sizeof(boundary)) || !*boundary ||
 	    strpbrk(boundary, "\r\n"))
 		return -EINVAL;
-	strcpy(m->delimiter, "\r\n--");
-	strcat(m->delimiter, boundary);
-	m->delimiter_len = strlen(m->delimiter);
+	m->delimiter_len = (size_t)snprintf(m->delimiter, sizeof(m->delimiter), "\r\n--%s", boundary);
 	m->matched = 2;		/* the first delimiter needs no line before it */
 	return 0;
 }
@@ -120,23 +119,22 @@ static int give(struct multipart *m, const struct multipart_handler *h, const ch
 /* Data or preamble: returns how much of bytes was used, or an error. */
 static long feed_data(struct multipart *m, const char *bytes, size_t len, const struct multipart_handler *h)
 {
-	size_t i = 0, from = 0;
+	size_t i = 0, end;
 	int r;
 
 	while (i < len) {
 		if (m->matched == 0) {
 			const char *cr = memchr(bytes + i, '\r', len - i);
 
-			i = cr ? (size_t)(cr - bytes) : len;
-			if (i > from && (r = give(m, h, bytes + from, i - from)) < 0)
+			end = cr ? (size_t)(cr - bytes) : len;
+			if ((r = give(m, h, bytes + i, end - i)) < 0)
 				return r;
-			from = i;
+			i = end;
 			if (!cr)
 				break;
 		}
 		if (bytes[i] == m->delimiter[m->matched]) {
 			i++;
-			from = i;
 			if (++m->matched < m->delimiter_len)
 				continue;
 			m->matched = 0;
@@ -150,7 +148,6 @@ static long feed_data(struct multipart *m, const char *bytes, size_t len, const 
 		if ((r = give(m, h, m->delimiter, m->matched)) < 0)
 			return r;
 		m->matched = 0;
-		from = i;
 	}
 	return (long)len;
 }
