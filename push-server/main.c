@@ -17,6 +17,7 @@
 #include "listener.h"
 #include "log.h"
 #include "map.h"
+#include "process.h"
 #include "server.h"
 #include "takeover.h"
 #include "tls.h"
@@ -65,18 +66,12 @@ static void limits_set(void)
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
 
-/* This process's own memory, without mapped files, in bytes. */
 static uint64_t memory_private(void)
 {
-	unsigned long long pages, resident, shared;
-	FILE *f = fopen("/proc/self/statm", "re");
-	bool ok;
+	struct process used;
 
-	if (!f)
-		return 0;
-	ok = fscanf(f, "%llu %llu %llu", &pages, &resident, &shared) == 3;
-	fclose(f);
-	return ok && resident > shared ? (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+	process_read(&used);
+	return used.private_bytes;
 }
 
 static void housekeeping(struct server *s, unsigned second)

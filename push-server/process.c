@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -19,12 +20,16 @@ static void status_line(struct process *out, const char *line)
 		{ "VmSize:", offsetof(struct process, virtual_bytes), 1024 },
 		{ "Threads:", offsetof(struct process, threads), 1 },
 	};
-	unsigned long long value;
+	uint64_t value;
+	char *end;
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		size_t len = strlen(wanted[i].name);
 
-		if (strncmp(line, wanted[i].name, len) == 0 && sscanf(line + len, "%llu", &value) == 1)
+		if (strncmp(line, wanted[i].name, len) != 0)
+			continue;
+		value = strtoull(line + len, &end, 10);
+		if (end != line + len)
 			*(uint64_t *)((char *)out + wanted[i].offset) = value * wanted[i].unit;
 	}
 }
