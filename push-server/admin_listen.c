@@ -101,7 +101,7 @@ static int unix_clear(const struct admin_listener *l)
 
 static void name_bound(struct admin_listener *l)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(at);
 	char host[64], port[16];
 

@@ -110,10 +110,11 @@ static bool deflate_param(struct slice param, unsigned *seen, struct handshake *
 /* Takes the first offer of permessage-deflate that we can serve.  False when the header is malformed. */
 static bool extensions_read(struct slice list, struct handshake *out)
 {
-	struct slice offer, name, param;
+	struct slice offer, param;
 
 	while (slice_cut(&list, ',', &offer)) {
 		struct handshake tried = *out;
+		struct slice name = { NULL, 0 };
 		unsigned seen = 0;
 		bool good = true;
 		size_t i;

@@ -146,7 +146,7 @@ int history_open_as(const struct history_options *options, const char *boot_id, 
 	pthread_condattr_t attr;
 	int r;
 
-	if (!h || (r = text_sealer_new(&h->sealer)) < 0) {
+	if (!h || text_sealer_new(&h->sealer) < 0) {
 		free(h);
 		snprintf(why, 200, "not enough memory, or OpenSSL lacks AES-128-CTR");
 		return -ENOMEM;

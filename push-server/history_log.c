@@ -43,12 +43,13 @@ static int room_get(struct history_work *w, const char *name, struct room_record
 	int rc = mdb_get(w->txn, table(w, TABLE_ROOMS), &k, &v);
 
 	*is_damaged = false;
+	*room = (struct room_record){ 0, 1, 0 };
 	if (rc == 0) {
 		*is_damaged = room_record_decode(v.mv_data, v.mv_size, room) < 0;
 		return 0;
 	}
 	if (rc == MDB_NOTFOUND && (rc = mdb_stat(w->txn, table(w, TABLE_ROOMS), &stat)) == 0) {
-		*room = (struct room_record){ (uint32_t)stat.ms_entries + 1, 1, 0 };
+		room->number = (uint32_t)stat.ms_entries + 1;
 		*is_damaged = stat.ms_entries >= UINT32_MAX;
 	}
 	return history_errno(rc);

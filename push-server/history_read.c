@@ -126,7 +126,7 @@ int history_each(struct history_reader *r, const char *room, uint64_t from, uint
 {
 	uint8_t key[MESSAGE_KEY_LEN], number[4];
 	struct history_entry entry;
-	struct room_record record;
+	struct room_record record = { 0, 0, 0 };
 	MDB_cursor *cursor = NULL;
 	MDB_val k, v;
 	int rc;

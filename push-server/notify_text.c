@@ -73,15 +73,16 @@ static int pattern_fill(struct buf *out, const char *p, size_t len, const struct
 /* No control characters, not empty, not too long: WeChat refuses the whole message otherwise (47003). */
 static int value_add(struct buf *out, struct buf *value, const char *name)
 {
+	const char *text = buf_str(value);
 	size_t len;
 
 	for (size_t i = 0; i < value->len; i++)
 		if ((unsigned char)value->data[i] < 0x20 || value->data[i] == 0x7f)
 			value->data[i] = ' ';
-	len = utf8_prefix(buf_str(value), value->len, value_chars(name));
-	while (len > 0 && value->data[len - 1] == ' ')
+	len = utf8_prefix(text, value->len, value_chars(name));
+	while (len > 0 && text[len - 1] == ' ')
 		len--;
-	return len == 0 ? json_quote(out, "-", 1) : json_quote(out, value->data, len);
+	return len == 0 ? json_quote(out, "-", 1) : json_quote(out, text, len);
 }
 
 static int field_add(struct buf *out, const char *field, size_t len, const struct notice *n, bool is_first)

@@ -87,14 +87,18 @@ static struct wait *wait_new(void)
 	return w;
 }
 
-static void wait_unref(struct wait *w)
+static void wait_free(struct wait *w)
 {
-	if (atomic_fetch_sub(&w->refs, 1) != 1)
-		return;
 	buf_free(&w->answer);
 	pthread_cond_destroy(&w->ready);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
+}
+
+static void wait_unref(struct wait *w)
+{
+	if (atomic_fetch_sub(&w->refs, 1) == 1)
+		wait_free(w);
 }
 
 int operate_take(struct buf *answer, const char *json, size_t len)
@@ -160,8 +164,7 @@ int operate_change_wait(struct server *s, const struct change *change, struct bu
 	if (w == NULL)
 		return -ENOMEM;
 	if ((r = operate_change(s, change, on_answer, w)) < 0) {
-		wait_unref(w);
-		wait_unref(w);
+		wait_free(w);	/* nobody else has heard of it */
 		return r;
 	}
 	return wait_take(w, answer);

@@ -32,14 +32,14 @@ static int number_of(const char *text)
 
 int takeover_inherited(int *control)
 {
+	const char *pid = getenv("LISTEN_PID");
 	int count = number_of(getenv(variable));
 
 	*control = -1;
 	if (count) {
 		*control = FIRST_FD + count;
 		fcntl(*control, F_SETFD, FD_CLOEXEC);
-	} else if (number_of(getenv("LISTEN_PID")) == (int)getpid() || (getenv("LISTEN_PID") &&
-		   strtol(getenv("LISTEN_PID"), NULL, 10) == (long)getpid())) {
+	} else if (pid && strtol(pid, NULL, 10) == (long)getpid()) {
 		count = number_of(getenv("LISTEN_FDS"));
 	}
 	unsetenv(variable);

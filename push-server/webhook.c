@@ -31,6 +31,7 @@ const char *webhook_event_name(enum hook_event kind)
 int webhook_sign(const char *secret, int64_t time_s, const char *body, size_t len,
 		 char out[static WEBHOOK_SIGNATURE_SIZE])
 {
+	static const char scheme[] = "sha256=";
 	char time[24];
 	struct span parts[] = { { time, 0 }, { ".", 1 }, { body, len } };
 	uint8_t mac[SHA256_LEN];
@@ -39,8 +40,8 @@ int webhook_sign(const char *secret, int64_t time_s, const char *body, size_t le
 	parts[0].len = (size_t)snprintf(time, sizeof(time), "%" PRId64, time_s);
 	if ((r = crypto_hmac_sha256(secret, strlen(secret), parts, 3, mac)) < 0)
 		return r;
-	memcpy(out, "sha256=", 7);
-	hex_encode(mac, sizeof(mac), out + 7);
+	memcpy(out, scheme, sizeof(scheme));
+	hex_encode(mac, sizeof(mac), out + sizeof(scheme) - 1);
 	return 0;
 }
 

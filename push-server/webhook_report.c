@@ -214,7 +214,7 @@ struct webhook *webhook_new(const struct config *config)
 		return NULL;
 	w->config = config;
 	STAILQ_INIT(&w->list);
-	for (int i = 0; i < HOOK_EVENTS; i++)
+	for (enum hook_event i = 0; i < HOOK_EVENTS; i++)
 		w->wants[i] = config_list_has(config->webhook.events, webhook_event_name(i));
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
