@@ -38,8 +38,8 @@ int hex_decode(const char *text, size_t len, void *out, size_t out_len)
 		if (hex_value((unsigned char)text[i]) < 0)
 			return -EINVAL;
 	for (i = 0; i < out_len; i++)
-		p[i] = (uint8_t)(hex_value((unsigned char)text[2 * i]) << 4 |
-				 hex_value((unsigned char)text[2 * i + 1]));
+		p[i] = (uint8_t)((unsigned)hex_value((unsigned char)text[2 * i]) << 4 |
+				 (unsigned)hex_value((unsigned char)text[2 * i + 1]));
 	return 0;
 }
 

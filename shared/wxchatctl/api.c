@@ -87,7 +87,7 @@ int api_ask(struct ctl *ctl, const char *path, struct json_object *body, struct 
 	const char *headers[] = { NULL, "Content-Type: application/json", NULL };
 	int r, code;
 
-	if ((r = api_url(ctl->config, &url)) < 0) {
+	if (api_url(ctl->config, &url) < 0) {
 		code = ctl_fail(CTL_USAGE, "[admin] listen names no TCP address, where the push server could be asked");
 		goto out;
 	}
