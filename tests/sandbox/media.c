@@ -47,11 +47,12 @@ static void check_free(struct check *c)
 
 void media_free(struct media *media)
 {
-	struct check *c;
+	struct check *c, *next;
 
 	if (!media)
 		return;
-	while ((c = LIST_FIRST(&media->checks))) {
+	for (c = LIST_FIRST(&media->checks); c; c = next) {
+		next = LIST_NEXT(c, link);
 		fetch_cancel(c->fetch);
 		check_free(c);
 	}

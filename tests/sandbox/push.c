@@ -79,11 +79,12 @@ static void job_end(struct job *job, int status, const char *body)
 
 void push_free(struct push *push)
 {
-	struct job *job;
+	struct job *job, *next;
 
 	if (!push)
 		return;
-	while ((job = LIST_FIRST(&push->jobs))) {
+	for (job = LIST_FIRST(&push->jobs); job; job = next) {
+		next = LIST_NEXT(job, link);
 		fetch_cancel(job->fetch);
 		job_end(job, 0, "");
 	}

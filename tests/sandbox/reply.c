@@ -131,7 +131,7 @@ static void send_raw_and_close(struct evhttp_connection *conn, const void *bytes
 	if (len > 0 && send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		fputs("wechat-sandbox: the client left before its broken answer\n", stderr);
 	if (reset)	/* libevent would shut down first: a tidy end, even with SO_LINGER */
-		connect(fd, &nowhere, sizeof(nowhere));
+		(void)connect(fd, &nowhere, sizeof(nowhere));
 	evhttp_connection_free(conn);
 }
 
@@ -282,11 +282,12 @@ void reply_break(struct sandbox *sb, struct evhttp_request *req, const struct fa
 
 void reply_drop_all(struct sandbox *sb)
 {
-	struct reply *r;
+	struct reply *r, *next;
 
-	while ((r = LIST_FIRST(&sb->replies))) {
+	for (r = LIST_FIRST(&sb->replies); r; r = next) {
 		struct evhttp_connection *conn = evhttp_request_get_connection(r->req);
 
+		next = LIST_NEXT(r, link);
 		if (conn)
 			evhttp_connection_set_closecb(conn, NULL, NULL);
 		else

@@ -155,8 +155,9 @@ char *seal_push(const char *push_key, const char *text, const char *app_id)
 	plain[17] = (unsigned char)(len >> 16);
 	plain[18] = (unsigned char)(len >> 8);
 	plain[19] = (unsigned char)len;
-	memcpy(plain + 20, text, len);
-	memcpy(plain + 20 + len, app_id, id_len);
+	/* Bytes, whose length stands before them: no NUL is wanted. */
+	memcpy(plain + 20, text, len);			/* NOLINT(bugprone-not-null-terminated-result) */
+	memcpy(plain + 20 + len, app_id, id_len);	/* NOLINT(bugprone-not-null-terminated-result) */
 	memset(plain + whole, (int)pad, pad);
 	sealed = encrypt(EVP_aes_256_cbc(), key, key, 0, plain, whole + pad);
 	free(plain);

@@ -115,7 +115,7 @@ struct server *server_open(struct sandbox *sb, uint16_t port)
 {
 	struct evconnlistener *listener = listen_locally(sb->base, port);
 	struct server *server;
-	struct sockaddr_in at;
+	struct sockaddr_in at = { .sin_port = 0 };
 	socklen_t len = sizeof(at);
 
 	if (!listener)

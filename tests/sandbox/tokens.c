@@ -100,7 +100,7 @@ int tokens_check(const struct tokens *tokens, const char *text, int64_t now_ms)
 		return 41001;
 	if (strlen(text) != TOKEN_LEN)
 		return 40014;
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(all[i]->text, text) != 0)
 			continue;
 		if (all[i]->killed)
