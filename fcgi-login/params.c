@@ -82,7 +82,7 @@ static const char *from_header(struct params *p, const char *header, bool is_enc
 	const char *value;
 	size_t i;
 
-	for (i = 0; header[i] && i < sizeof(name) - 1; i++)
+	for (i = 0; i < sizeof(name) - 1 && header[i]; i++)
 		name[i] = header[i] == '-' ? '_' : (char)toupper((unsigned char)header[i]);
 	name[i] = '\0';
 	value = request_header(p->rq, name);
