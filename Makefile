@@ -66,6 +66,8 @@ $(BUILD)/lib%.a:
 	@rm -f $@
 	$(call say,AR   $@)$(AR) rcs $@ $^
 
+# Of the programs, not of what tests them.
+$(foreach d,fcgi-login push-server shared,$(BUILD)/obj/$(d)/%.o): cflags += -include shared/banned.h
 $(BUILD)/obj/%.o: %.c | $(BUILD)/.deps
 	@mkdir -p $(@D)
 	$(call say,CC   $<)$(CC) $(cflags) -MMD -MP -c -o $@ $<

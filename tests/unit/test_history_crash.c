@@ -16,7 +16,7 @@ enum {
 };
 
 struct event {
-	enum { EVENT_WRITE, EVENT_FLUSH, EVENT_ANSWER } kind;
+	enum event_kind { EVENT_WRITE, EVENT_FLUSH, EVENT_ANSWER } kind;
 	bool is_flushed;	/* WRITE: on the disk when it returned */
 	size_t at, len;
 	uint8_t *bytes;
@@ -41,7 +41,7 @@ static bool is_recorded(int fd)
 	return recorded && fstat(fd, &st) == 0 && st.st_ino == recorded;
 }
 
-static struct event *event_add(int kind)
+static struct event *event_add(enum event_kind kind)
 {
 	struct event *e = &events[event_count];
 
