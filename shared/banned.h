@@ -3,7 +3,7 @@
  *
  *   unbounded              strcpy, strcat, stpcpy, sprintf, vsprintf, gets: snprintf, text_copy, buf
  *   no NUL, or the wrong bound   strncpy, strncat: the same
- *   hidden state           strtok, asctime, ctime, gmtime, localtime, rand: their _r kin, crypto_random
+ *   hidden state           strtok, asctime, ctime, gmtime, localtime: their _r kin
  *   errors go unseen       atoi, atol, atoll, atof, sscanf, fscanf: strtol and kin
  *   a race, or the stack   tmpnam, tempnam, mktemp, alloca: mkstemp, malloc */
 #ifndef WXCHAT_BANNED_H
@@ -20,7 +20,7 @@
 #undef vsprintf
 
 #pragma GCC poison strcpy strcat stpcpy sprintf vsprintf gets strncpy strncat
-#pragma GCC poison strtok asctime ctime gmtime localtime rand
+#pragma GCC poison strtok asctime ctime gmtime localtime
 #pragma GCC poison atoi atol atoll atof sscanf fscanf tmpnam tempnam mktemp alloca
 
 #endif
