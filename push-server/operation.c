@@ -145,12 +145,12 @@ static const char *operation_read(struct ask *ask, const struct operation *op, s
 	} else if (op->needs_number) {
 		return "id: the message's number";
 	}
-	if (json_object_object_get_ex(tree, "limit", &member)) {
+	if (op->kind == REQUEST_HISTORY && json_object_object_get_ex(tree, "limit", &member)) {
 		if (!json_int(tree, "limit", &number) || number < 1)
 			return "limit: a whole number, 1 or more";
 		ask->limit = number > HISTORY_LIMIT_MAX ? HISTORY_LIMIT_MAX : (uint32_t)number;
 	}
-	if (json_int(tree, "seconds", &number) && number >= 0 && number <= INT32_MAX)
+	if (op->kind == REQUEST_MUTE && json_int(tree, "seconds", &number) && number >= 0 && number <= INT32_MAX)
 		ask->limit = (uint32_t)number;
 	r = tree_text(tree, "epoch", epoch, sizeof(epoch));
 	if (r != 0)

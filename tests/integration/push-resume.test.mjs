@@ -229,6 +229,7 @@ test('history pages backwards to the first message', async () => {
 	assert.deepEqual(await page({ before: 4, limit: 3 }), [[1, 2, 3], false]);
 	assert.deepEqual(await page({ before: 100000, limit: 2 }), [[250, 251], true]);
 	assert.deepEqual((await page({ limit: 1000 }))[0].length, 100, 'never more than 100');
+	assert.deepEqual((await page({ limit: 1000, seconds: 1000 }))[0].length, 100, 'nor by what other operations take');
 	const empty = await chat.join('小红', newRoom());
 	const none = await empty.ask({ op: 'history' });
 	assert.deepEqual([none.messages, none.more], [[], false]);
