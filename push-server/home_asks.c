@@ -91,7 +91,8 @@ static void history_ask(struct worker *w, struct ask *ask, struct history_reques
 		q->context = ask;
 		snprintf(q->room, sizeof(q->room), "%s", ask->room);
 		uid_text(&ask->uid, q->uid);
-		q->time_ms = clock_wall_ms();
+		if (q->time_ms == 0)
+			q->time_ms = clock_wall_ms();
 		r = history_submit(w->server->history, q);
 	}
 	if (r == 0) {
@@ -121,10 +122,11 @@ static struct history_request *history_new(enum history_verb verb)
 static void message_store(struct worker *w, struct ask *ask)
 {
 	struct history_request *q = history_new(HISTORY_APPEND);
+	int64_t now_ms = clock_wall_ms();
 	struct buf tail = BUF_INIT;
 	char *text;
 
-	if (!q || buf_addf(&tail, "\"number\":%u,\"time\":%lld}", home_num(w, ask), (long long)clock_wall_ms()) < 0 ||
+	if (!q || buf_addf(&tail, "\"number\":%u,\"time\":%lld}", home_num(w, ask), (long long)now_ms) < 0 ||
 	    !(text = realloc(ask->text, ask->text_len + tail.len))) {
 		free(q);
 		buf_free(&tail);
@@ -132,6 +134,7 @@ static void message_store(struct worker *w, struct ask *ask)
 		return;
 	}
 	memcpy(text + ask->text_len, tail.data, tail.len);
+	q->time_ms = now_ms;	/* the same that everybody is told */
 	q->text = text;
 	q->text_len = ask->text_len + tail.len;
 	ask->text = NULL;	/* the history's now */
@@ -142,13 +145,6 @@ static void message_store(struct worker *w, struct ask *ask)
 
 static void message_take(struct worker *w, struct ask *ask)
 {
-	struct home *h = home_get(w, ask->room, ask->is_operator);
-	const struct presence_user *user = h && !ask->is_operator ? presence_find(&h->presence, &ask->uid) : NULL;
-
-	if (!ask->is_operator && (!user || user->connections == 0)) {
-		home_refuse(w, ask, ERR_FORBIDDEN, "this connection is not in that room");
-		return;
-	}
 	if (!ask->is_operator && people_is_muted(w, ask->room, &ask->uid, clock_wall_ms())) {
 		home_refuse(w, ask, ERR_MUTED, NULL);
 		return;
@@ -343,10 +339,35 @@ static void mute_take(struct worker *w, struct ask *ask)
 	history_ask(w, ask, q);
 }
 
+/* The connection's worker has let the ask pass with a place that was not granted yet, and may never be. */
+static bool asker_may(struct worker *w, const struct ask *ask)
+{
+	const struct presence_user *user;
+	struct home *h;
+
+	switch (ask->kind) {
+	case REQUEST_MESSAGE:
+	case REQUEST_HISTORY:
+	case REQUEST_MEMBERS:
+	case REQUEST_RECALL:
+	case REQUEST_TYPING:
+	case REQUEST_READ:
+		h = ask->is_operator ? NULL : home_get(w, ask->room, false);
+		user = h ? presence_find(&h->presence, &ask->uid) : NULL;
+		return ask->is_operator || (user && user->connections);
+	default:
+		return true;
+	}
+}
+
 void home_take(struct worker *w, struct ask *ask)
 {
 	struct home *h;
 
+	if (!asker_may(w, ask)) {
+		home_refuse(w, ask, ERR_FORBIDDEN, "this connection is not in that room");
+		return;
+	}
 	switch (ask->kind) {
 	case REQUEST_JOIN:
 		home_join(w, ask);

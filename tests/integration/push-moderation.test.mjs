@@ -160,6 +160,26 @@ test('who is not let in is not heard, not even right behind the handshake', asyn
 	assert.equal((await hong.say('count')).number, 1);
 });
 
+test('who asks to be let in learns nothing by what it asks in the same breath', async () => {
+	const room = newRoom('@club');
+	const { uid } = await chat.session('小红');
+	await chat.sys.api('enroll', { room, uid });
+	const hong = await chat.join('小红', room, { events: 'all' });
+	await hong.say('among ourselves');
+	for (const op of ['history', 'members', 'typing', 'read', 'recall']) {
+		const outside = await chat.join('小明', newRoom());
+		outside.socket._socket.cork();		// so that the server reads both at once
+		outside.send({ op: 'join', room, cid: 'a' });
+		outside.send({ op, room, id: 1, cid: 'b' });
+		outside.socket._socket.uncork();
+		for (const cid of ['a', 'b'])
+			assert.equal((await outside.hear((o) => o.cid === cid)).reason, 'ERR_FORBIDDEN', op);
+		await outside.close();
+	}
+	await hong.say('end');
+	assert.deepEqual(hong.heard.map((o) => o.event ?? o.content), ['welcome', 'among ourselves', 'end']);
+});
+
 test('a refused device does not make another one of the same user look gone', async () => {
 	const room = newRoom('@club');
 	const { uid, headers } = await chat.session('小红');
