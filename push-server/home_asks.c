@@ -452,6 +452,7 @@ static void stored_message(struct worker *w, struct home *h, struct ask *ask, st
 struct found {
 	const char *room;
 	struct post *post;
+	bool is_recalled;
 };
 
 static int found_add(const struct history_entry *entry, void *arg)
@@ -459,13 +460,14 @@ static int found_add(const struct history_entry *entry, void *arg)
 	struct found *found = arg;
 
 	found->post = home_message_post(found->room, entry);
+	found->is_recalled = entry->is_recalled;
 	return 1;
 }
 
 /* The same cid again: who sent it gets its copy once more, nobody else hears of it. */
 static void stored_duplicate(struct worker *w, struct ask *ask, const struct history_request *q)
 {
-	struct found found = { ask->room, NULL };
+	struct found found = { .room = ask->room };
 	struct buf words = BUF_INIT;
 	struct post *p;
 	int r = 0;
@@ -476,6 +478,11 @@ static void stored_duplicate(struct worker *w, struct ask *ask, const struct his
 		r = buf_adds(&words, ask->is_operator ? "{\"type\":\"remote\"," : "{\"type\":\"user\",");
 		if (r == 0)
 			r = buf_add(&words, p->text, p->len);
+		if (r == 0 && found.is_recalled) {	/* its cid went with its text, and the client waits for it */
+			words.len--;
+			if ((r = words_text(&words, "cid", ask->cid)) == 0)
+				r = buf_adds(&words, "}");
+		}
 	} else {	/* no longer kept, which is no reason to store it again */
 		r = buf_addf(&words, "{\"type\":\"user\",\"id\":%llu", (unsigned long long)q->id);
 		if (r == 0)

@@ -47,7 +47,7 @@ test('a resent message that was taken back does not come back', async () => {
 	const from = ming.heard.length;
 	ming.send({ text: true, content: 'oops', cid });
 	const again = await ming.hear((o) => o.id === id, from);
-	assert.equal(again.recalled, true);
+	assert.deepEqual([again.recalled, again.cid], [true, cid], 'by its cid the client knows that it has arrived');
 	assert.equal((await ming.say('next')).id, id + 1);
 });
 
