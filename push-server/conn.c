@@ -267,7 +267,7 @@ void conn_dismiss(struct conn *c, enum error e)
 	if (!conn_is_open(c))
 		return;
 	if (error_body(&body, e, true, NULL, NULL) == 0) {
-		opcode = dialect_of(c->dialect)->dismiss(body.data, body.len, &payload);
+		opcode = dialect_of(c->dialect)->dismiss(c, body.data, body.len, &payload);
 		if (opcode > 0)
 			conn_message(c, (enum frame_opcode)opcode, payload.data, payload.len);
 	}

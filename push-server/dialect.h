@@ -43,7 +43,7 @@ struct dialect {
 	int (*answer)(struct worker *w, const struct post *p, uint32_t tag, bool is_copy, struct buf *out);
 
 	/* Appends the payload that tells a dead session: json is the error object.  Returns as encode. */
-	int (*dismiss)(const char *json, size_t len, struct buf *out);
+	int (*dismiss)(const struct conn *c, const char *json, size_t len, struct buf *out);
 
 	/* Beside the protocol's own ping: an application heartbeat's payload; 0 for none. */
 	int (*heartbeat)(struct buf *out);

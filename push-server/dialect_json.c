@@ -31,10 +31,11 @@ static int json_answer(struct worker *w, const struct post *p, uint32_t tag, boo
 	return is_copy ? 0 : json_encode(w, p, true, out);
 }
 
-static int json_dismiss(const char *json, size_t len, struct buf *out)
+static int json_dismiss(const struct conn *c, const char *json, size_t len, struct buf *out)
 {
 	int r = buf_add(out, json, len);
 
+	(void)c;
 	return r < 0 ? r : FRAME_TEXT;
 }
 

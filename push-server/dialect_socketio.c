@@ -17,7 +17,7 @@
 
 /* The first character of an Engine.IO packet, and of the Socket.IO packet in a message. */
 enum { EIO_OPEN = '0', EIO_CLOSE = '1', EIO_PING = '2', EIO_PONG = '3', EIO_MESSAGE = '4' };
-enum { SIO_CONNECT = '0', SIO_DISCONNECT = '1', SIO_EVENT = '2', SIO_ACK = '3', SIO_CONNECT_ERROR = '4' };
+enum { SIO_CONNECT = '0', SIO_DISCONNECT = '1', SIO_EVENT = '2', SIO_ACK = '3', SIO_CONNECT_ERROR = '4', SIO_BINARY_EVENT = '5' };
 
 static int random_name(char out[static 21])
 {
@@ -165,14 +165,36 @@ static int event_request(const char *name, struct json_object *argument, struct 
 	return r == 0 ? buf_adds(out, "}") : r;
 }
 
+/* The number by which an event's acknowledgement is known, as a tag; returns how many bytes it takes. */
+static size_t event_ack(const char *text, size_t len, uint32_t *tag)
+{
+	uint32_t ack = 0;
+	size_t n;
+
+	for (n = 0; n < len && n < 9 && text[n] >= '0' && text[n] <= '9'; n++)
+		ack = ack * 10 + (uint32_t)(text[n] - '0');
+	*tag = n ? ack + 1 : 0;
+	return n;
+}
+
+/* An event with bytes in it, "1-7[...]": its head is refused, and what follows in binary frames passed over. */
+static void socketio_binary_event(struct conn *c, const char *text, size_t len)
+{
+	const char *dash = memchr(text, '-', len);
+	uint32_t tag = 0;
+
+	if (dash)
+		event_ack(dash + 1, len - (size_t)(dash + 1 - text), &tag);
+	request_refuse(c, ERR_BAD_REQUEST, "only text events are taken", NULL, tag);
+}
+
 static void socketio_event(struct conn *c, const char *text, size_t len)
 {
 	struct json_object *whole, *list, *argument;
 	struct buf wrapped = BUF_INIT, request = BUF_INIT;
-	uint64_t ack = 0;
-	uint32_t tag = 0;
 	const char *name;
-	size_t digits = 0;
+	uint32_t tag;
+	size_t digits;
 
 	if (len && text[0] == '/') {
 		const char *comma = memchr(text, ',', len);
@@ -182,10 +204,7 @@ static void socketio_event(struct conn *c, const char *text, size_t len)
 		text += 2;
 		len -= 2;
 	}
-	while (digits < len && digits < 9 && text[digits] >= '0' && text[digits] <= '9')
-		ack = ack * 10 + (uint64_t)(text[digits++] - '0');
-	if (digits)
-		tag = (uint32_t)ack + 1;
+	digits = event_ack(text, len, &tag);
 	if (buf_adds(&wrapped, "{\"event\":") < 0 || buf_add(&wrapped, text + digits, len - digits) < 0 ||
 	    buf_adds(&wrapped, "}") < 0) {
 		buf_free(&wrapped);
@@ -222,14 +241,18 @@ static void socketio_packet(struct conn *c, const char *text, size_t len)
 		conn_close(c, CLOSE_POLICY);	/* nothing comes before CONNECT */
 	else if (type == SIO_EVENT)
 		socketio_event(c, text + 1, len - 1);
+	else if (type == SIO_BINARY_EVENT)
+		socketio_binary_event(c, text + 1, len - 1);
 	else if (type != SIO_ACK)
-		request_refuse(c, ERR_BAD_REQUEST, "only text events are taken", NULL, 0);
+		request_refuse(c, ERR_BAD_REQUEST, "this kind of packet is not taken", NULL, 0);
 }
 
 static void socketio_take(struct conn *c, enum frame_opcode opcode, char *data, size_t len)
 {
-	char type = opcode == FRAME_TEXT && len ? data[0] : '\0';
+	char type = len ? data[0] : '\0';
 
+	if (opcode == FRAME_BINARY)
+		return;		/* of an event that has been refused */
 	switch (type) {
 	case EIO_PING:		/* a probe, or an older client's heartbeat */
 		data[0] = EIO_PONG;
@@ -277,16 +300,18 @@ static int socketio_answer(struct worker *w, const struct post *p, uint32_t tag,
 	return r < 0 ? r : FRAME_TEXT;
 }
 
-static int socketio_dismiss(const char *json, size_t len, struct buf *out)
+/* Before CONNECT is answered there is a packet for it; later an event, because clients take that packet for the end of a
+ * socket that they would still call connected. */
+static int socketio_dismiss(const struct conn *c, const char *json, size_t len, struct buf *out)
 {
 	struct json_object *o = json_parse(json, len);
 	const char *error = o ? json_text(o, "error", NULL) : NULL;
-	int r = buf_addf(out, "44{\"message\":\"%s\",\"data\":", error ? error : "");
+	int r = c->wish ? buf_addf(out, "44{\"message\":\"%s\",\"data\":", error ? error : "") : buf_adds(out, "42[\"error\",");
 
 	if (r == 0)
 		r = buf_add(out, json, len);
 	if (r == 0)
-		r = buf_adds(out, "}");
+		r = buf_adds(out, c->wish ? "}" : "]");
 	json_object_put(o);
 	return r < 0 ? r : FRAME_TEXT;
 }

@@ -153,8 +153,9 @@ static int tunnel_answer(struct worker *w, const struct post *p, uint32_t tag, b
 }
 
 /* Nothing: after the close the client fetches a new address, for which it logs in anew. */
-static int tunnel_dismiss(const char *json, size_t len, struct buf *out)
+static int tunnel_dismiss(const struct conn *c, const char *json, size_t len, struct buf *out)
 {
+	(void)c;
 	(void)json;
 	(void)len;
 	(void)out;

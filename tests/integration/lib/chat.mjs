@@ -131,8 +131,10 @@ export class Chat {
 
 	// The user's session; the same one each time.
 	session(user) {
-		if (!this.sessions.has(user))
-			this.sessions.set(user, this.sys.login(user));
+		if (!this.sessions.has(user)) {	// one login after the other: the server refuses too many at once
+			this.logins = (this.logins ?? Promise.resolve()).then(() => this.sys.login(user));
+			this.sessions.set(user, this.logins);
+		}
 		return this.sessions.get(user);
 	}
 

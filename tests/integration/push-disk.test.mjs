@@ -1,0 +1,63 @@
+// A disk that takes nothing more: the sender is told, nobody is shown what was not stored, the server goes on, and is well
+// again when there is room.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { after, before, test } from 'node:test';
+import { newRoom, startChat } from './lib/chat.mjs';
+
+let chat;
+before(async () => {
+	chat = await startChat();
+});
+after(() => chat?.stop());
+
+// The largest file that the running server may write.
+function limit(bytes) {
+	execFileSync('prlimit', [`--pid=${chat.sys.pushProgram.child.pid}`, `--fsize=${bytes}:unlimited`]);
+}
+
+test('what cannot be stored is refused with ERR_STORE and shown to nobody; afterwards all is well', async () => {
+	const room = newRoom();
+	const ming = await chat.join('小明', room), hong = await chat.join('小红', room);
+	await ming.say('fits');
+	const size = fs.statSync(chat.sys.file('history', 'data.mdb')).size;
+	limit(Math.min(size, 64 << 10));
+	const refused = [];
+	let stored = 1;
+	for (let i = 0; i < 40; i++) {
+		const answer = await ming.ask({ content: `full ${i}`.padEnd(8000, 'x'), text: true });
+		if (answer.event === 'refused')
+			refused.push(answer);
+		else
+			stored++;
+	}
+	assert.ok(refused.length > 0, 'the limit was never reached');
+	for (const answer of refused) {
+		assert.equal(answer.reason, 'ERR_STORE');
+		assert.equal(typeof answer.num, 'number');
+		assert.ok(!('error' in answer));
+	}
+	assert.equal((await ming.ask({ op: 'ping' })).event, 'pong');
+	assert.equal((await hong.ask({ op: 'history' })).event, 'history', 'reading goes on');
+	assert.equal((await hong.ask({ op: 'members' })).members.length, 2);
+	assert.match(chat.sys.pushProgram.text(), /error.*(history-not-stored|mdb)/i);
+
+	limit('unlimited');
+	const again = await ming.ask({ content: 'again', text: true });
+	assert.equal(again.type, 'user', JSON.stringify(again));
+	assert.equal(again.id, stored + 1, 'what was refused took no number');
+	await hong.hear((o) => o.content === 'again');
+	assert.deepEqual(hong.ids, Array.from({ length: stored + 1 }, (_, i) => i + 1));
+	assert.equal(hong.messages.filter((o) => o.content.startsWith('full')).length, 40 - refused.length);
+
+	// the same cid, refused before, is no resend now
+	const { cid } = refused[0];
+	ming.send({ content: 'second try', cid });
+	assert.equal((await ming.hear((o) => o.cid === cid && o.type === 'user')).id, stored + 2);
+	await chat.crash();
+	const back = await chat.join('小红', room, { since: 0 });
+	await back.hear((o) => o.id === stored + 2);
+	assert.equal(back.welcome.recovered, true);
+	assert.deepEqual(back.ids, Array.from({ length: stored + 2 }, (_, i) => i + 1));
+});
