@@ -213,18 +213,19 @@ static void check_after(struct hooks *h, const char *room, const struct uid *uid
 			size_t len)
 {
 	struct json_object *o = fields_parse(text, len);
-	struct matter *m = NULL;
-	const char *words;
-	size_t n = 0;
+	char *words = o == NULL ? NULL : json_words(o, "content");
+	struct matter *m;
 
-	if (o == NULL || (words = json_text(o, "content", &n)) == NULL || n == 0 || (m = calloc(1, sizeof(*m))) == NULL)
+	if (words == NULL || words[0] == '\0' || (m = calloc(1, sizeof(*m))) == NULL) {
+		free(words);
 		goto out;
+	}
 	m->mail.run = run_after;
 	memcpy(m->room, room, strnlen(room, ROOM_NAME_MAX));
 	m->uid = *uid;
 	m->id = id;
-	m->words = strdup(words);
-	if (m->words == NULL || !matter_post(h, m, uid)) {
+	m->words = words;
+	if (!matter_post(h, m, uid)) {
 		atomic_fetch_add(&h->failed, 1);
 		matter_free(m);
 	}

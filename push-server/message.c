@@ -112,7 +112,6 @@ static char *message_words(struct conn *c, const struct request_head *head)
 	const struct jsontext_member *content = NULL;
 	struct json_object *tree;
 	struct buf text = BUF_INIT;
-	const char *words;
 	char *copy = NULL;
 	size_t i;
 
@@ -127,9 +126,8 @@ static char *message_words(struct conn *c, const struct request_head *head)
 		return NULL;
 	}
 	tree = json_parse(text.data, text.len);
-	words = tree ? json_text(tree, "content", NULL) : NULL;
-	if (words)
-		copy = strdup(words);
+	if (tree)
+		copy = json_words(tree, "content");
 	json_object_put(tree);
 	buf_free(&text);
 	return copy;

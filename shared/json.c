@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -97,6 +98,30 @@ const char *json_text(struct json_object *o, const char *key, size_t *len)
 	if (len)
 		*len = n;
 	return text;
+}
+
+char *json_words(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+	const char *text;
+	char *copy;
+	size_t i, n;
+
+	if (!json_object_object_get_ex(o, key, &v) || !v || json_object_is_type(v, json_type_boolean))
+		return NULL;
+	if (json_object_is_type(v, json_type_string)) {
+		text = json_object_get_string(v);
+		n = (size_t)json_object_get_string_len(v);
+	} else {
+		text = json_object_to_json_string_length(v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+	}
+	copy = text ? malloc(n + 1) : NULL;
+	if (!copy)
+		return NULL;
+	for (i = 0; i < n; i++)
+		copy[i] = text[i] ? text[i] : ' ';
+	copy[n] = '\0';
+	return copy;
 }
 
 /* Decimal digits with an optional minus, within int64_t. */

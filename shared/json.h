@@ -23,6 +23,10 @@ struct json_object *json_parse_lenient(const char *text, size_t len);
  * count as absent. */
 const char *json_text(struct json_object *o, const char *key, size_t *len);
 
+/* What people may read in a member, as text: a string with blanks for its NULs, or what else it is as JSON.  NULL when it is
+ * absent, null or a boolean, or memory is short; else to be freed. */
+char *json_words(struct json_object *o, const char *key);
+
 /* A member that is an integer (WeChat sometimes sends one as a string of digits): false if absent or not one. */
 bool json_int(struct json_object *o, const char *key, int64_t *out);
 

@@ -89,8 +89,11 @@ test('risky words are refused before anybody sees them', async (t) => {
 	assert.ok(!JSON.stringify(await sys.api('history?room=r')).includes('特3456'));
 	/* long texts are asked about in pieces; the last one counts, too */
 	assert.equal((await bad.ask({ text: true, content: '长'.repeat(3000) + RISKY })).reason, 'ERR_RISKY_CONTENT');
+	/* nor do they hide behind a NUL, or in another kind of value */
+	for (const content of [`hi\0${RISKY}`, [RISKY], { word: RISKY }])
+		assert.equal((await bad.ask({ text: true, content })).reason, 'ERR_RISKY_CONTENT', JSON.stringify(content));
 	const counted = await metrics(sys);
-	assert.equal(metricSum(counted, 'wxchat_checks_refused_total'), 2);
+	assert.equal(metricSum(counted, 'wxchat_checks_refused_total'), 5);
 	assert.equal(metricSum(counted, 'wxchat_checks_passed_total'), 2);
 	/* the operator's word is not checked */
 	await sys.api('publish', { room: 'r', text: RISKY });

@@ -191,6 +191,35 @@ static void texts_are_read(void **state)
 	json_object_put(o);
 }
 
+static void what_people_may_read_is_read_as_text(void **state)
+{
+	static const struct {
+		const char *sentence, *text, *words;
+	} words[] = {
+		{ "a string", "{\"a\":\"x\\u4f60\"}", "x\xe4\xbd\xa0" },
+		{ "an empty one", "{\"a\":\"\"}", "" },
+		{ "a NUL hides nothing", "{\"a\":\"x\\u0000y\"}", "x y" },
+		{ "an array", "{\"a\":[\"x/\",1]}", "[\"x/\",1]" },
+		{ "an object", "{\"a\":{\"b\":\"x\"}}", "{\"b\":\"x\"}" },
+		{ "a number", "{\"a\":-12}", "-12" },
+		{ "a boolean is no words", "{\"a\":true}", NULL },
+		{ "nor is null", "{\"a\":null}", NULL },
+		{ "nor what is absent", "{\"b\":\"x\"}", NULL },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(words); i++) {
+		struct json_object *o = parsed(words[i].text);
+		char *got = json_words(o, "a");
+
+		if (!got != !words[i].words || (got && strcmp(got, words[i].words) != 0))
+			ROW_FAILS(words[i].sentence, "%s", got ? got : "nothing");
+		free(got);
+		json_object_put(o);
+	}
+}
+
 static void integers_are_read_only_when_they_are(void **state)
 {
 	static const struct {
@@ -348,6 +377,7 @@ int main(void)
 		cmocka_unit_test(control_characters_pass_only_from_wechat),
 		cmocka_unit_test(members_are_named_without_a_tree),
 		cmocka_unit_test(texts_are_read),
+		cmocka_unit_test(what_people_may_read_is_read_as_text),
 		cmocka_unit_test(integers_are_read_only_when_they_are),
 		cmocka_unit_test(truth_is_that_of_javascript),
 		cmocka_unit_test(members_are_objects_or_nothing),
