@@ -329,7 +329,9 @@ void home_tick(struct worker *w)
 	while ((e = map_next(&w->homes, &pos, &at))) {
 		struct home *h = (struct home *)e;
 
-		while (presence_expire(&h->presence, now_s() - grace_s, &uid))
+		uint32_t user_pos = 0;
+
+		while (presence_expire(&h->presence, &user_pos, now_s() - grace_s, &uid))
 			home_arrived(h, &uid, true);
 		if (h->arrival_count && home_may_tell(h))
 			home_tell_arrivals(h);

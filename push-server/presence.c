@@ -120,18 +120,18 @@ bool presence_forget(struct presence *p, const struct uid *uid)
 	return true;
 }
 
-bool presence_expire(struct presence *p, uint32_t before_s, struct uid *out)
+bool presence_expire(struct presence *p, uint32_t *pos, uint32_t before_s, struct uid *out)
 {
-	uint32_t i;
+	uint32_t size = p->size;
 
-	if (p->gone == 0)
-		return false;
-	for (i = 0; i < p->size; i++) {
-		const struct presence_user *u = &p->slots[i];
+	for (; p->gone > 0 && *pos < size; ++*pos) {
+		const struct presence_user *u = &p->slots[*pos];
 
 		if (u->connections == 0 && u->gone_s != 0 && (int32_t)(u->gone_s - before_s) < 0) {
 			*out = u->uid;
-			presence_remove(p, i);
+			presence_remove(p, *pos);	/* another may stand there now */
+			if (p->size != size)
+				*pos = 0;
 			return true;
 		}
 	}

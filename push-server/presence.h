@@ -34,8 +34,9 @@ int presence_leave(struct presence *p, const struct uid *uid, uint32_t now_s);
 /* Removes a user who has no connection; false if there is none such. */
 bool presence_forget(struct presence *p, const struct uid *uid);
 
-/* Removes a user who went before `before_s` and returns true with the uid; false when nobody (more) did. */
-bool presence_expire(struct presence *p, uint32_t before_s, struct uid *out);
+/* Removes a user who went before `before_s` and returns true with the uid; false when nobody (more) did.  *pos starts at 0
+ * and goes on with the next call. */
+bool presence_expire(struct presence *p, uint32_t *pos, uint32_t before_s, struct uid *out);
 
 /* NULL if not here.  Borrowed until the next change. */
 const struct presence_user *presence_find(const struct presence *p, const struct uid *uid);
