@@ -306,12 +306,14 @@ static void room_mail_run(struct mail *mail, void *worker)
 	struct room *r = room_find(worker, m->name);
 
 	if (r) {
+		room_hold(r);
 		/* Binary data is held until it is written, so it goes alone. */
 		if (m->post->kind == POST_BINARY)
 			room_flush(r);
 		room_tell(r, m->post);
 		if (m->post->kind == POST_BINARY)
 			room_flush(r);
+		room_release(r);
 	}
 	request_told(worker, m->name, m->post);
 	post_unref(m->post);
