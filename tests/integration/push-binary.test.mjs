@@ -14,7 +14,8 @@ const SIZE = 20 << 20;
 
 let chat;
 before(async () => {
-	chat = await startChat({ push: { max_message_kb: 64 } });
+	chat = await startChat({ push: { max_message_kb: 64 },
+		env: { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1` } });	// what is freed counts as free
 });
 after(() => chat?.stop());
 
