@@ -23,9 +23,8 @@
 #include "tls.h"
 #include "upgrade.h"
 #include "utf8.h"
+#include "watch.h"
 #include "worker.h"
-
-static void conn_on_event(evutil_socket_t fd, short what, void *arg);
 
 static const struct config *conn_config(const struct conn *c)
 {
@@ -35,11 +34,6 @@ static const struct config *conn_config(const struct conn *c)
 struct conn_ref conn_name(const struct conn *c)
 {
 	return (struct conn_ref){ c->slot, c->generation, c->worker->index };
-}
-
-static int conn_fd(const struct conn *c)
-{
-	return event_get_fd(&c->ev);
 }
 
 void conn_address_text(const struct conn *c, char out[static 46])
@@ -60,27 +54,28 @@ static bool conn_takes_frames(const struct conn *c)
 
 /* --- which events the loop watches --- */
 
+static void conn_again(struct conn *c)
+{
+	if (watch_again(c->worker, c) < 0)
+		conn_end(c);
+}
+
 static void conn_watch(struct conn *c)
 {
 	bool reads = c->pauses == 0 && c->state != CONN_DEAD;
 	bool blocked_by_tls = reads && c->tls && tls_wants_write(c->tls);
 	bool writes = (output_bytes(c->out) > 0 && !c->is_dirty) || blocked_by_tls;
-	short events = (short)(EV_PERSIST | (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
+	bool was_watched = c->is_reading || c->is_writing;
 
 	if (reads == c->is_reading && writes == c->is_writing)
 		return;
-	if (c->is_reading || c->is_writing)
-		event_del(&c->ev);
 	c->is_reading = reads;
 	c->is_writing = writes;
-	if (!reads && !writes)
-		return;
-	event_assign(&c->ev, c->worker->base, conn_fd(c), events, conn_on_event, c);
-	if (event_add(&c->ev, NULL) < 0) {
+	if (watch_set(c->worker, c, c->fd, was_watched, reads, writes) < 0) {
 		c->is_reading = c->is_writing = false;
 		conn_end(c);
 	} else if (reads && conn_takes_frames(c) && input_has_held(c->in)) {
-		event_active(&c->ev, EV_READ, 0);	/* what is held makes no socket readable */
+		conn_again(c);		/* what is held makes no socket readable */
 	}
 }
 
@@ -95,14 +90,14 @@ struct conn *conn_new(struct worker *w, int fd, const uint8_t peer[static 16], b
 		return NULL;
 	}
 	c->worker = w;
+	c->fd = fd;
 	c->state = with_tls ? CONN_TLS : CONN_HANDSHAKE;
 	memcpy(c->address, peer, sizeof(c->address));
 	c->seen_ms = c->ping_ms = now;
 	c->deadline_ms = now + (uint32_t)conn_config(c)->push.handshake_s * 1000;
-	event_assign(&c->ev, w->base, fd, EV_READ | EV_PERSIST, conn_on_event, c);
 	if (with_tls)
 		c->tls = tls_new(w->server->tls, fd);
-	if ((with_tls && !c->tls) || event_add(&c->ev, NULL) < 0) {
+	if ((with_tls && !c->tls) || watch_set(w, c, fd, false, true, false) < 0) {
 		worker_drop_conn(w, c);
 		tls_free(c->tls);
 		free(c);
@@ -118,7 +113,7 @@ void conn_free(struct conn *c)
 	struct worker *w = c->worker;
 
 	metric_set(&w->metrics.queued_bytes, metric_get(&w->metrics.queued_bytes) - output_bytes(c->out));
-	close(conn_fd(c));
+	close(c->fd);
 	if (c->is_address_counted)
 		addresses_give(w->server->addresses, c->address);
 	worker_drop_conn(w, c);
@@ -151,7 +146,7 @@ void conn_end(struct conn *c)
 	c->state = CONN_DEAD;
 	conn_leave_rooms(c);
 	if (c->is_reading || c->is_writing)
-		event_del(&c->ev);
+		watch_set(c->worker, c, c->fd, true, false, false);
 	c->is_reading = c->is_writing = false;
 	if (c->is_dirty)
 		return;		/* the flush at the end of the turn moves it on to the dead */
@@ -164,7 +159,7 @@ static void conn_shut(struct conn *c)
 {
 	if (c->tls)
 		tls_end(c->tls);
-	shutdown(conn_fd(c), SHUT_WR);
+	shutdown(c->fd, SHUT_WR);
 	c->state = CONN_ENDING;
 	c->deadline_ms = worker_now() + CLOSE_WAIT_MS;
 }
@@ -328,7 +323,7 @@ void conn_send_now(struct conn *c, struct chunk *chunk)
 		conn_send(c, chunk);
 		return;
 	}
-	n = send(conn_fd(c), chunk->bytes, chunk->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(c->fd, chunk->bytes, chunk->len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == (ssize_t)chunk->len)
 		return;
 	if (n < 0) {
@@ -397,7 +392,7 @@ void conn_flush(struct conn *c)
 	if (c->state == CONN_DEAD)
 		return;
 	if (c->out) {
-		n = output_write(&c->out, conn_fd(c), c->tls, worker_now());
+		n = output_write(&c->out, c->fd, c->tls, worker_now());
 		if (n < 0) {
 			conn_end(c);
 			return;
@@ -546,7 +541,7 @@ static ssize_t conn_recv(struct conn *c, uint8_t *out, size_t size)
 
 	if (c->tls)
 		return tls_read(c->tls, out, size);
-	n = recv(conn_fd(c), out, size, 0);
+	n = recv(c->fd, out, size, 0);
 	if (n > 0)
 		return n;
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -ECONNRESET;
@@ -579,14 +574,11 @@ static void conn_read(struct conn *c)
 	}
 	/* What TLS holds already does not make the socket readable. */
 	if (c->state != CONN_DEAD && !c->pauses && c->tls && tls_has_more(c->tls))
-		event_active(&c->ev, EV_READ, 0);
+		conn_again(c);
 }
 
-static void conn_on_event(evutil_socket_t fd, short what, void *arg)
+void conn_on_ready(struct conn *c, bool reads, bool writes)
 {
-	struct conn *c = arg;
-
-	(void)fd;
 	if (c->state == CONN_DEAD)
 		return;
 	if (c->state == CONN_TLS) {
@@ -602,13 +594,13 @@ static void conn_on_event(evutil_socket_t fd, short what, void *arg)
 		conn_watch(c);
 		if (r == 0)
 			return;
-		what |= EV_READ;
+		reads = true;
 	}
-	if ((what & EV_WRITE) && c->out)
+	if (writes && c->out)
 		conn_flush(c);
-	else if ((what & EV_WRITE) && c->tls)
-		what |= EV_READ;	/* TLS has something of its own to write: reading goes on with it */
-	if ((what & EV_READ) && c->state != CONN_DEAD && !c->pauses)
+	else if (writes && c->tls)
+		reads = true;	/* TLS has something of its own to write: reading goes on with it */
+	if (reads && c->state != CONN_DEAD && !c->pauses)
 		conn_read(c);
 	if (c->state != CONN_DEAD && c->tls)
 		conn_watch(c);

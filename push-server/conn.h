@@ -4,7 +4,6 @@
 #ifndef WXCHAT_CONN_H
 #define WXCHAT_CONN_H
 
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -48,21 +47,30 @@ struct place {
 enum { PLACE_JOINING = UINT32_MAX };
 
 struct conn {
-	struct event ev;
+	/* What telling a room looks at, together in a cache line. */
 	struct worker *worker;
-	struct input *in;	/* while a message is incomplete */
 	struct output *out;	/* while bytes wait */
 	struct tls *tls;
+	int fd;
+	struct uid uid;
+	uint16_t more_count;
+	uint8_t state, pauses, dialect;
+	uint8_t window_bits;	/* what the peer can inflate; 0 without compression */
+	bool wants_all : 1;	/* events=all */
+	bool is_dirty : 1, is_writing : 1, is_reading : 1;
+	bool closed_by_peer : 1, is_counted : 1, is_address_counted : 1;
+	uint8_t rate_strikes, bad_strikes;
+	uint16_t pending;	/* messages that wait for the history */
+
+	struct conn *next;	/* in one of the worker's lists */
+	struct input *in;	/* while a message is incomplete */
 	struct relay *relay;	/* once it has sent binary data */
 	char *wish;		/* the URL's query, until a dialect that joins later has read it */
 	struct place place;	/* its first room */
 	struct place *more;	/* the others */
-	struct conn *next;	/* in one of the worker's lists */
 	int64_t rate_due_us;	/* when the next message would be exactly on rate */
 	uint8_t session[SESSION_ID_LEN];
 	uint8_t address[16];	/* IPv6, or IPv4 mapped */
-	struct uid uid;
-	uint16_t more_count;
 	uint32_t slot, generation;
 	uint32_t seen_ms;	/* last sign of life */
 	uint32_t ping_ms;	/* last ping sent */
@@ -70,17 +78,13 @@ struct conn {
 	uint32_t expires_s;	/* Unix time */
 	uint32_t revision;	/* of the user's profile when last seen */
 	uint32_t strike_ms;	/* when the present minute of strikes began */
-	uint16_t pending;	/* messages that wait for the history */
-	uint8_t rate_strikes, bad_strikes;
-	uint8_t state, pauses, dialect;
-	uint8_t window_bits;	/* what the peer can inflate; 0 without compression */
-	bool wants_all : 1;	/* events=all */
-	bool is_dirty : 1, is_writing : 1, is_reading : 1;
-	bool closed_by_peer : 1, is_counted : 1, is_address_counted : 1;
 };
 
 /* Takes fd; peer is its address (IPv4 mapped, all zero for unix sockets).  NULL when memory is short: fd is closed. */
 struct conn *conn_new(struct worker *w, int fd, const uint8_t peer[static 16], bool with_tls);
+
+/* Its socket can be read or written: for watch.c. */
+void conn_on_ready(struct conn *c, bool reads, bool writes);
 
 /* Frees at once: for the worker's end-of-turn alone. */
 void conn_free(struct conn *c);

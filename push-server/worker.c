@@ -328,7 +328,7 @@ int worker_init(struct worker *w, struct server *server, unsigned index)
 		return -ENOMEM;
 	for (i = 0; i < server->worker_count; i++)
 		STAILQ_INIT(&w->outbox[i]);
-	if ((r = mailbox_init(&w->mailbox)) < 0 || (r = history_reader_new(server->history, &w->past)) < 0)
+	if ((r = watch_init(w)) < 0 || (r = mailbox_init(&w->mailbox)) < 0 || (r = history_reader_new(server->history, &w->past)) < 0)
 		return r;
 	event_assign(&w->mail_event, w->base, w->mailbox.wake_fd, EV_READ | EV_PERSIST, worker_on_mail, w);
 	event_assign(&w->tick_event, w->base, -1, EV_PERSIST, worker_on_tick, w);
@@ -378,6 +378,7 @@ void worker_fini(struct worker *w)
 	map_fini(&w->homes);
 	map_fini(&w->rooms);
 	event_del(&w->mail_event);
+	watch_fini(w);
 	event_del(&w->tick_event);
 	event_base_free(w->base);
 	mailbox_fini(&w->mailbox);

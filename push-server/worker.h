@@ -22,6 +22,7 @@
 #include "metrics.h"
 #include "post.h"
 #include "store.h"
+#include "watch.h"
 
 struct conn;
 struct room;
@@ -36,6 +37,7 @@ struct worker {
 	struct event_base *base;
 	struct mailbox mailbox;
 	struct event mail_event, tick_event;
+	struct watch watch;		/* the connections' sockets */
 	struct listener *listeners;	/* array of listener_count */
 	unsigned listener_count;
 	struct mail_list *outbox;	/* per worker: what leaves at the end of the turn */
