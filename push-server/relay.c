@@ -6,6 +6,9 @@
 #include "bounds.h"
 #include "mailbox.h"
 
+/* What a post costs on its way beside its bytes, so that a flood of empty ones is bounded too. */
+enum { RELAY_POST_BYTES = 256 };
+
 struct relay {
 	atomic_uint refs;
 	atomic_size_t bytes;
@@ -43,6 +46,7 @@ void relay_unref(struct relay *r)
 
 bool relay_add(struct relay *r, size_t len)
 {
+	len += RELAY_POST_BYTES;
 	atomic_fetch_add(&r->refs, 1);
 	if (atomic_fetch_add(&r->bytes, len) + len <= RELAY_HIGH_BYTES)
 		return false;
@@ -63,6 +67,7 @@ static void resume_run(struct mail *mail, void *worker)
 
 void relay_done(struct relay *r, size_t len)
 {
+	len += RELAY_POST_BYTES;
 	if (atomic_fetch_sub(&r->bytes, len) - len <= RELAY_HIGH_BYTES / 2 &&
 	    atomic_exchange(&r->is_stopped, false)) {
 		struct resume_mail *m = malloc(sizeof(*m));
