@@ -18,6 +18,7 @@ enum {
 	RATE_STRIKES_MAX = 100,		/* messages refused for their rate within a minute; then 4429 */
 	BAD_REQUESTS_MAX = 100,		/* malformed messages within a minute; then 4429 */
 	CLOSE_WAIT_MS = 3000,		/* for the peer's half of the closing handshake and our last bytes */
+	DRAIN_HANDSHAKE_MS = 1000,	/* past drain_s, for handshakes that had begun when a stop was asked for */
 	SLOW_WAIT_MS = 30000,		/* the same for a slow reader, who is to learn why when it reads again; little waits for it */
 	STALLED_MS = 20000,		/* a reader that takes nothing for so long is a slow one: 4408 */
 	ACCEPTS_PER_TURN = 64,
@@ -26,6 +27,7 @@ enum {
 	TICK_MS = 100,			/* the worker's one timer */
 	SWEEP_TICKS = 8,		/* ticks in which every connection is looked at once */
 	MAIL_HIGH = 4096,		/* mails waiting at one worker past which the history holds back new messages */
+	OWN_PIECES_MAX = 1024,		/* answers that wait for one client; then it is not read */
 	RELAY_HIGH_BYTES = 256 << 10,	/* binary bytes of one sender on their way; past it the sender is not read */
 	IOV_MAX_USED = 64
 };

@@ -96,8 +96,6 @@ static int upgrade_endpoint(struct conn *c, const struct handshake *h)
 	}
 	if (!origin_is_let_in(config, h))
 		return 403;
-	if (c->worker->stopping)
-		return 503;
 	if (atomic_load_explicit(&((struct server *)(uintptr_t)server)->is_over_memory, memory_order_relaxed)) {
 		metric_add(&c->worker->metrics.refused_memory, 1);
 		return 503;
@@ -231,8 +229,14 @@ static void upgrade_accept(struct conn *c, const struct handshake *h)
 	upgrade_send(c, &answer);
 	buf_free(&answer);
 	metric_add(&c->worker->metrics.handshakes_ok, 1);
-	if (c->state != CONN_ECHO && c->state != CONN_DEAD)
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->worker->stopping) {	/* told so in a way that every client understands: the next attempt finds the successor */
+		c->state = CONN_GREETED;
+		conn_close(c, CLOSE_RESTART);
+	} else if (c->state != CONN_ECHO) {
 		upgrade_enter(c, h);
+	}
 }
 
 size_t upgrade_take(struct conn *c, const char *bytes, size_t len)

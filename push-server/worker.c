@@ -239,7 +239,8 @@ static void worker_sweep(struct worker *w)
 	}
 }
 
-/* Closes each connection at a moment of its own within the drain time. */
+/* Closes each connection at a moment of its own within the drain time.  Who has been accepted but has not said yet what
+ * it wants is still listened to. */
 static void worker_drain(struct worker *w)
 {
 	uint32_t drain_ms = (uint32_t)w->server->config->push.drain_s * 1000, slot;
@@ -251,7 +252,7 @@ static void worker_drain(struct worker *w)
 			continue;
 		if (conn_is_open(c) && elapsed >= (uint32_t)((uint64_t)(c->generation * 2654435761u) * drain_ms >> 32))
 			conn_close(c, CLOSE_RESTART);
-		else if (c->state == CONN_TLS || c->state == CONN_HANDSHAKE)
+		else if ((c->state == CONN_TLS || c->state == CONN_HANDSHAKE) && elapsed >= drain_ms + DRAIN_HANDSHAKE_MS)
 			conn_end(c);
 	}
 }

@@ -249,6 +249,11 @@ export class PushServer {
 		for (const name of ['sessions', 'history'])
 			fs.mkdirSync(this.file(name));
 		this.configFile = this.file('wxchat.conf');
+		this.writeConfig();
+	}
+
+	// After a change of this.sections.
+	writeConfig() {
 		fs.writeFileSync(this.configFile, iniText(this.sections));
 	}
 
@@ -349,8 +354,8 @@ export class PushServer {
 	}
 
 	// Whether it still does what it is there for.
-	async answers(target = '/echo') {
-		const wire = await this.open(target);
+	async answers(options) {
+		const wire = await this.open('/echo', {}, options);
 		wire.send(frame(TEXT, 'still there?'));
 		assert.equal((await wire.frame()).payload.toString(), 'still there?');
 		wire.send(closeFrame(1000));
