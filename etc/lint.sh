@@ -10,12 +10,10 @@ jobs=$(nproc)
 mkdir -p build
 
 echo "lint: shell"
-for script in $(git ls-files '*.sh'); do
+for script in $(git ls-files '*.sh' '*/postinst'); do
 	sh -n "$script"
 done
-for script in $(git ls-files '*.bash') .ci/run; do
-	bash -n "$script"
-done
+bash -n .ci/run
 for cc in gcc clang; do
 	echo "lint: $cc"
 	git ls-files '*.c' | FLAGS="$flags $warnings" xargs -P "$jobs" -I{} sh -c "$cc"' $FLAGS "$1"' _ {}

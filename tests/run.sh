@@ -4,7 +4,7 @@
 #   WXCHAT_JOBS=N                Node test files at once (3)
 # What the tests leave (screenshots, logs of failures) is in BUILD_DIR/test-output.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 build=$(cd "$1" && pwd)
 out=$build/test-output
 mkdir -p "$out"
