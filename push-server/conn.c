@@ -336,10 +336,20 @@ void conn_send_now(struct conn *c, struct chunk *chunk)
 	conn_queue(c, chunk, (uint32_t)n, true);
 }
 
+/* A part of what a client's own answers may come to while it does not take them: little before its session is known. */
+static bool conn_owes(const struct conn *c, unsigned parts)
+{
+	size_t most = conn_queue_max(c) / 2;
+
+	if (c->state == CONN_GREETED && most > HANDSHAKE_MAX_BYTES)
+		most = HANDSHAKE_MAX_BYTES;
+	return output_bytes(c->out) > most / parts || output_pieces(c->out) > OWN_PIECES_MAX / parts;
+}
+
 /* What a client asked for itself must not pile up either: it is not read until it has taken its answers. */
 static void conn_check_own_output(struct conn *c)
 {
-	if (output_bytes(c->out) > conn_queue_max(c) / 2 && conn_is_open(c))
+	if (conn_is_open(c) && conn_owes(c, 1))
 		conn_pause(c, PAUSE_OUTPUT);
 }
 
@@ -403,7 +413,7 @@ void conn_flush(struct conn *c)
 	}
 	if (!c->out && c->state == CONN_CLOSING && c->closed_by_peer)
 		conn_shut(c);
-	if ((c->pauses & PAUSE_OUTPUT) && output_bytes(c->out) <= conn_queue_max(c) / 4)
+	if ((c->pauses & PAUSE_OUTPUT) && !conn_owes(c, 2))
 		conn_resume(c, PAUSE_OUTPUT);
 	if (c->state != CONN_DEAD)
 		conn_watch(c);
@@ -484,6 +494,8 @@ static void conn_handler(const struct conn *c, struct input_handler *h)
 {
 	uint64_t max = (uint64_t)conn_config(c)->push.max_message_kb * 1024;
 
+	if (c->state == CONN_GREETED && max > HANDSHAKE_MAX_BYTES)
+		max = HANDSHAKE_MAX_BYTES;
 	h->on_message = on_message;
 	h->on_control = on_control;
 	h->max_message = max;

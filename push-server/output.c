@@ -18,6 +18,7 @@ struct piece {
 
 struct output {
 	size_t bytes, told;
+	size_t begun;		/* of these, what TLS has taken into a record that it could not send: the next write is of them */
 	uint32_t since_ms;
 	uint32_t first, count, size;	/* of a ring of pieces */
 	struct piece *pieces;
@@ -32,6 +33,11 @@ size_t output_bytes(const struct output *o)
 size_t output_told(const struct output *o)
 {
 	return o ? o->told : 0;
+}
+
+uint32_t output_pieces(const struct output *o)
+{
+	return o ? o->count : 0;
 }
 
 uint32_t output_since(const struct output *o)
@@ -133,18 +139,21 @@ static ssize_t output_write_tls(struct output *o, struct tls *tls)
 {
 	uint8_t record[16384];
 	size_t len = 0;
+	ssize_t n;
 	uint32_t i;
 
 	for (i = 0; i < o->count && len < sizeof(record); i++) {
 		struct piece *p = output_piece(o, i);
-		size_t n = p->chunk->len - p->offset;
+		size_t rest = p->chunk->len - p->offset;
 
-		if (n > sizeof(record) - len)
-			n = sizeof(record) - len;
-		memcpy(record + len, p->chunk->bytes + p->offset, n);
-		len += n;
+		if (rest > sizeof(record) - len)
+			rest = sizeof(record) - len;
+		memcpy(record + len, p->chunk->bytes + p->offset, rest);
+		len += rest;
 	}
-	return tls_write(tls, record, len);
+	n = tls_write(tls, record, len);
+	o->begun = n == 0 ? len : 0;
+	return n;
 }
 
 ssize_t output_write(struct output **at, int fd, struct tls *tls, uint32_t now_ms)
@@ -177,7 +186,10 @@ ssize_t output_write(struct output **at, int fd, struct tls *tls, uint32_t now_m
 void output_cut(struct output *o)
 {
 	uint32_t keep = o->count && output_piece(o, 0)->offset > 0 ? 1 : 0;
+	size_t kept = keep ? output_piece(o, 0)->chunk->len - output_piece(o, 0)->offset : 0;
 
+	for (; kept < o->begun; keep++)
+		kept += output_piece(o, keep)->chunk->len - output_piece(o, keep)->offset;
 	while (o->count > keep) {
 		struct piece *p = output_piece(o, --o->count);
 

@@ -19,6 +19,9 @@ size_t output_bytes(const struct output *o);
 /* Of these, what rooms said: not what the connection asked for itself. */
 size_t output_told(const struct output *o);
 
+/* How many chunks wait: small ones cost more memory than they have bytes. */
+uint32_t output_pieces(const struct output *o);
+
 /* When the reader last took something (or the first bytes began to wait). */
 uint32_t output_since(const struct output *o);
 
