@@ -51,7 +51,7 @@ static void settings_free(struct settings *s)
 struct settings *settings_new(struct config *config, struct store *store, char why[static 200])
 {
 	struct settings *s = calloc(1, sizeof(*s));
-	int threads = (int)config->login.threads, eighth = threads / 8;
+	int threads = (int)config->login.threads, spare = threads / 32 > 1 ? threads / 32 : 1;
 
 	if (!s) {
 		config_free(config);
@@ -60,8 +60,7 @@ struct settings *settings_new(struct config *config, struct store *store, char w
 	}
 	s->refs = 1;
 	s->config = config;
-	s->wechat_max = config->login.queue_max ? (int)config->login.queue_max
-						: threads - (eighth > 0 ? eighth : threads > 1);
+	s->wechat_max = config->login.queue_max ? (int)config->login.queue_max : threads > 1 ? threads - spare : 1;
 	if (media_types_read(&s->types, config->media.types, why) < 0 || read_push_key(s, why) < 0)
 		goto fail;
 	if (!strcmp(config->media.store, "s3") &&
@@ -112,6 +111,7 @@ int service_init(struct service *s, struct config *config, char why[static 200])
 		return -1;
 	}
 	pthread_mutex_init(&s->lock, NULL);
+	gate_init(&s->wechat_gate);
 	audit_init(&s->audit);
 	atomic_init(&s->generation, 1);
 	return 0;
@@ -130,6 +130,7 @@ void service_fini(struct service *s)
 	settings_unref(s->settings);
 	bans_close(s->bans);
 	store_close(s->store);
+	gate_fini(&s->wechat_gate);
 	pthread_mutex_destroy(&s->lock);
 }
 
@@ -217,11 +218,8 @@ enum error call_store_failed(struct call *c, const char *what, int r)
 
 bool call_wechat_enter(struct call *c)
 {
-	atomic_int *waiting = &c->w->service->waiting_for_wechat;
-
-	if (atomic_fetch_add_explicit(waiting, 1, memory_order_relaxed) < c->settings->wechat_max)
+	if (gate_enter(&c->w->service->wechat_gate, c->settings->wechat_max, GATE_WAIT_MS))
 		return true;
-	atomic_fetch_sub_explicit(waiting, 1, memory_order_relaxed);
 	audit_count(&c->w->service->audit, COUNT_BUSY, 1);
 	c->retry_s = 1;
 	return false;
@@ -229,7 +227,7 @@ bool call_wechat_enter(struct call *c)
 
 void call_wechat_leave(struct call *c)
 {
-	atomic_fetch_sub_explicit(&c->w->service->waiting_for_wechat, 1, memory_order_relaxed);
+	gate_leave(&c->w->service->wechat_gate);
 }
 
 enum error call_wechat_failed(struct call *c, enum error e, const struct wechat_told *told, const char *what)

@@ -13,6 +13,7 @@
 #include "bans.h"
 #include "config.h"
 #include "error.h"
+#include "gate.h"
 #include "http.h"
 #include "media.h"
 #include "request.h"
@@ -33,6 +34,9 @@ struct settings {
 	int wechat_max;				/* threads that may wait for WeChat at once */
 };
 
+/* How long a request waits for a place among those that wait for WeChat. */
+enum { GATE_WAIT_MS = 300 };
+
 struct service {
 	struct store *store;
 	struct bans *bans;
@@ -40,7 +44,7 @@ struct service {
 	pthread_mutex_t lock;			/* guards settings and its refs */
 	struct settings *settings;
 	atomic_uint generation;			/* goes up with each new settings */
-	atomic_int waiting_for_wechat;
+	struct gate wechat_gate;		/* who waits for WeChat */
 	atomic_llong swept_ms;			/* when leftovers of uploads were last removed */
 };
 

@@ -30,7 +30,7 @@ CONFIG_TEXT(login, base_url, "", IS_BASE_URL, "https://example.com: the beginnin
 CONFIG_INT(login, max_body_kb, 64, 1, 16384, "largest request body but for uploads, in KiB")
 CONFIG_RATE(login, rate_per_address, "0", "logins from one address, such as 60/m; 0 = no limit")
 CONFIG_RATE(login, rate_per_user, "0", "logins of one user, such as 20/m; 0 = no limit")
-CONFIG_INT(login, queue_max, 0, 0, 1024, "threads that may wait for WeChat at once before others get 503; 0 = all but one in eight")
+CONFIG_INT(login, queue_max, 0, 0, 1024, "threads that may wait for WeChat at once; others get 503 when no place comes free in 0.3 s; 0 = all but one in 32")
 CONFIG_CHOICE(login, check_profile, "off", "off|on", "ask WeChat's content check about new nicknames")
 CONFIG_CHOICE(login, check_session, "off", "off|on", "let clients ask WeChat whether its session_key lives: GET user?wechat=1")
 CONFIG_TEXT(login, trusted_proxies, "", IS_ADDRESSES, "addresses of proxies in front of the web server whose X-Forwarded-For is believed")

@@ -131,7 +131,7 @@ test('one address, and one user, may log in so often', async (t) => {
 	assert.deepEqual(statuses, [200, 200, 429, 200, 200, 200, 429]);
 });
 
-test('when too many wait for WeChat the others are told so at once, and sessions are still served', async (t) => {
+test('when too many wait for WeChat the others are told so soon, and sessions are still served', async (t) => {
 	const own = await startSystem({ web: 'nginx', config: { login: { threads: 8, queue_max: 2 }, wechat: { timeout_ms: 5000 } } });
 	t.after(() => own.stop());
 	const s = await own.login('before');
