@@ -93,7 +93,7 @@ static bool host_listed(const char *list, const char *host, size_t len)
  * phone (wxfile://, http://tmp/) are the classic mistake. */
 static bool avatar_ok(const struct call *c, const char *url)
 {
-	struct buf ours = BUF_INIT;
+	struct buf ours = BUF_INIT, generated = BUF_INIT;
 	const char *host = url + 8;
 	size_t len;
 	bool ok;
@@ -104,8 +104,10 @@ static bool avatar_ok(const struct call *c, const char *url)
 	if (strlen(url) > AVATAR_MAX)
 		return false;
 	ok = links_media(c, "", &ours) == 0 && !strncmp(url, ours.data, ours.len) && url[ours.len];
+	ok |= links_avatar(c, c->uid, &generated) == 0 && !strcmp(url, generated.data);
 	buf_free(&ours);
-	if (ok || links_is_generated(url, c->uid))
+	buf_free(&generated);
+	if (ok)
 		return true;
 	if (strncasecmp(url, "https://", 8))
 		return false;
@@ -152,7 +154,7 @@ static enum error profile_set(struct call *c, struct user *user, struct params *
 		return call_fail(c, ERR_BAD_REQUEST, "nickName or avatarUrl is wanted");
 	if (name && (e = read_nick(c, name, nick)) != ERR_NONE)
 		return e;
-	if (avatar && !avatar_ok(c, avatar))
+	if (avatar && strcmp(avatar, user->avatar) && !avatar_ok(c, avatar))
 		return call_fail(c, ERR_BAD_REQUEST, "avatarUrl is not a picture that others can see: upload it first");
 	if (name && (e = check_nick(c, user->openid, nick)) != ERR_NONE)
 		return e;

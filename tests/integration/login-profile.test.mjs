@@ -59,7 +59,8 @@ test('pictures are ours, or where the operator lets them be', async () => {
 	const generated = `${sys.weapp}/avatar?uid=${s.uid}`;
 	for (const avatarUrl of [`${sys.url}/media/0123.png`, generated, 'https://thirdwx.qlogo.cn/mmopen/vi_32/x/132', 'https://img.example.com/a.png'])
 		assert.equal((await profile({ avatarUrl })).status, 200, avatarUrl);
-	for (const avatarUrl of ['http://tmp/abc.jpg', 'wxfile://tmp_abc', 'https://evil.example.com/a.png', 'https://qlogo.cn.evil.com/a', 'https://evilqlogo.cn/a',
+	for (const avatarUrl of [`https://evil.example.com/avatar?uid=${s.uid}`, `javascript:alert(1)//avatar?uid=${s.uid}`,
+		'http://tmp/abc.jpg', 'wxfile://tmp_abc', 'https://evil.example.com/a.png', 'https://qlogo.cn.evil.com/a', 'https://evilqlogo.cn/a',
 		'https://thirdwx.qlogo.cn@evil.com/a', 'https://img.example.com:80@evil.com', 'javascript:alert(1)', 'data:image/png;base64,AAAA',
 		'https://thirdwx.qlogo.cn/"onerror', 'https://thirdwx.qlogo.cn/ x', `https://thirdwx.qlogo.cn/${'x'.repeat(1024)}`, `${sys.url}/media/`,
 		generated.replace(s.uid, '0'.repeat(20)), '//img.example.com/a.png', 7])
