@@ -226,14 +226,26 @@ short_of_memory:
 	return NULL;
 }
 
+/* Whether c or another connection of its user sent any of it. */
+static bool batch_is_sender(const struct batch *b, const struct conn *c)
+{
+	uint32_t i;
+
+	if (!(b->senders & 1ull << (uid_hash(&c->uid) >> 58)))
+		return false;
+	for (i = 0; i < b->room->post_count; i++)
+		if (uid_equal(&b->room->posts[i]->uid, &c->uid))
+			return true;
+	return false;
+}
+
 static void batch_send(struct batch *b, struct conn *c)
 {
-	bool may_be_sender = b->senders & 1ull << (uid_hash(&c->uid) >> 58);
 	bool has_small_window = c->window_bits != 0 && c->window_bits < 15;
 	unsigned class = conn_class(c), messages;
 	struct chunk *chunk;
 
-	if (may_be_sender || has_small_window) {
+	if (has_small_window || batch_is_sender(b, c)) {
 		chunk = batch_build(b, c, false, &messages);
 	} else {
 		if (!b->is_made[class]) {
@@ -249,6 +261,14 @@ static void batch_send(struct batch *b, struct conn *c)
 	conn_send_now(c, chunk);
 	if (chunk != b->chunks[class])
 		chunk_unref(chunk);
+}
+
+/* A member's struct is in nobody's cache by the time of the next message: it is fetched while others are sent to. */
+enum { AHEAD = 3 };
+static void member_prefetch(const struct conn *c)
+{
+	__builtin_prefetch(&c->worker);
+	__builtin_prefetch(&c->pending);
 }
 
 static void fanout_measure(struct metrics *m, int64_t from_us)
@@ -276,9 +296,13 @@ void room_flush(struct room *r)
 		if (r->posts[i]->has_uid || r->posts[i]->kind == POST_BINARY)
 			b.senders |= 1ull << (uid_hash(&r->posts[i]->uid) >> 58);
 	/* Backwards: a member whose sending fails leaves, and the last one takes the place. */
-	for (i = r->count; i-- > 0;)
-		if (i < r->count)
-			batch_send(&b, r->members[i]);
+	for (i = r->count; i-- > 0;) {
+		if (i >= r->count)
+			continue;
+		if (i >= AHEAD)
+			member_prefetch(r->members[i - AHEAD]);
+		batch_send(&b, r->members[i]);
+	}
 	for (i = 0; i < CLASSES; i++)
 		chunk_unref(b.chunks[i]);
 	for (i = 0, count = r->post_count; i < count; i++)
