@@ -127,7 +127,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(call objs,tests/bench/lib) $(BUILD)/libshare
 benches: $(benches)
 bench: $(BUILD)/.deps-test
 	@$(MAKE) --no-print-directory all tools benches
-	@WXCHAT_BUILD=$(BUILD)/bin node tests/bench/run.mjs
+	@ulimit -n 40000 2>/dev/null || ulimit -n $$(ulimit -Hn); WXCHAT_BUILD=$(BUILD)/bin node tests/bench/run.mjs
 soak: $(BUILD)/.deps-test
 	@$(MAKE) --no-print-directory all tools
 	@SOAK_S=$${SOAK_S:-600} WXCHAT_BUILD=$(BUILD)/bin node tests/soak/soak.mjs
