@@ -194,6 +194,8 @@ static bool header_read(struct slice name, struct slice value, struct handshake 
 	} else if (slice_is(name, "Content-Length")) {
 		seen->has_body |= !slice_is(value, "0");
 	} else if (slice_is(name, "Origin")) {
+		if (out->origin.p)
+			return false;	/* RFC 6454 7.3: one at most, or which of them is judged? */
 		out->origin = value;
 	} else if (slice_is(name, "X-WX-Id")) {
 		credential_read(&out->wx_id, value, out);

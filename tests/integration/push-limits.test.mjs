@@ -6,13 +6,15 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
 import WebSocket from 'ws';
 import { BINARY, PING, PONG, PushServer, TEXT, closeFrame, frame, request, startPushServer,
-	stopCleanly } from './lib/push.mjs';
+	stopAll, stopCleanly } from './lib/push.mjs';
 
 const parallel = { concurrency: 4 };
+
+after(stopAll);
 
 // A test with a server that must end well whatever was done to it.
 function withServer(name, config, run, options) {

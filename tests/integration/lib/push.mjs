@@ -230,6 +230,14 @@ function iniText(sections) {
 		`[${section}]\n` + Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`).join('')).join('\n');
 }
 
+const running = new Set();
+
+// For whoever is not sure to have come to the end of a test.
+export async function stopAll() {
+	for (const server of [...running])
+		await server.stop();
+}
+
 export class PushServer {
 	constructor(config, { env = {}, wrap } = {}) {
 		this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'wxchat-push-'));
@@ -266,6 +274,7 @@ export class PushServer {
 	}
 
 	async start(options = {}) {
+		running.add(this);
 		const [command, ...args] = this.command;
 		this.program = new Program(command, args, { env: this.env, ...options });
 		await this.program.line(/ ready .*workers=/);
@@ -364,6 +373,7 @@ export class PushServer {
 	}
 
 	async stop() {
+		running.delete(this);
 		for (const wire of this.wires)
 			wire.destroy();
 		const ended = await this.program?.stop();
