@@ -57,6 +57,8 @@ static void done_gone(struct call *call)
 /* The ban's key from uid or address; 0 when the call has been ended. */
 static size_t ban_key(struct call *call, char key[static BAN_KEY_MAX + 1], bool *is_address)
 {
+	/* IPv4 in IPv6's clothes is known by its IPv4 address everywhere. */
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	size_t len = 0;
 	const char *address = json_text(call->body, "address", &len);
 	uint8_t binary[16];
@@ -72,6 +74,8 @@ static size_t ban_key(struct call *call, char key[static BAN_KEY_MAX + 1], bool 
 	key[0] = 'a';
 	if (inet_pton(AF_INET, address, binary) == 1)
 		inet_ntop(AF_INET, binary, key + 1, BAN_KEY_MAX);
+	else if (inet_pton(AF_INET6, address, binary) == 1 && memcmp(binary, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, binary + sizeof(mapped), key + 1, BAN_KEY_MAX);
 	else if (inet_pton(AF_INET6, address, binary) == 1)
 		inet_ntop(AF_INET6, binary, key + 1, BAN_KEY_MAX);
 	else {

@@ -18,6 +18,7 @@ static bool message_fields(struct call *call, struct buf *fields)
 {
 	static const char *const given[] = {
 		"type", "id", "room", "number", "time", "uid", "nickName", "avatarUrl", "op", "cid", "error", "recalled",
+		WAFER_MAGIC,
 	};
 	struct json_object *message = json_member(call->body, "message");
 	struct buf object = BUF_INIT;

@@ -66,6 +66,8 @@ test('what is no call is refused in one style', async () => {
 	await sys.api('publish', { room: 'x'.repeat(65), message: { a: 1 } }, { status: 400 });
 	await sys.api('publish', { room: 'r' }, { status: 400 });
 	await sys.api('publish', { room: 'r', message: {} }, { status: 400 });
+	// what makes clients drop their session is not said to a room
+	await sys.api('publish', { room: 'r', message: { 'F2C224D4-2BCE-4C64-AF9F-A6D872000D1A': 1, error: 'x' } }, { status: 400 });
 	await sys.api('publish', { room: 'r', message: { a: 'x'.repeat(20000) } }, { status: 413 });
 	await sys.api('publish', { room: 'r', message: { a: 1 }, cid: 'x'.repeat(65) }, { status: 400 });
 	await sys.api('ban', { uid: 'abc' }, { status: 400 });
@@ -177,8 +179,9 @@ test('a ban ends live connections and keeps them out, until it is taken back', a
 	await sys.api('unban', { uid: bad.uid });
 	await (await Person.join(sys, 'bad', 'ban', { session: bad.session })).leave();
 	await good.say('still here');
-	await sys.api('ban', { address: '127.0.0.1' });
+	await sys.api('ban', { address: '::ffff:127.0.0.1' });
 	assert.equal(await good.closed, 4403);
+	assert.deepEqual((await sys.api('bans')).bans, [{ address: '127.0.0.1' }]);
 	await sys.api('unban', { address: '127.0.0.1' });
 	assert.deepEqual((await sys.api('bans')).bans, []);
 });
