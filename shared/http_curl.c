@@ -62,7 +62,7 @@ static void load(void)
 	size_t i;
 
 	for (i = 0; names[i] && !library; i++)
-		library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+		library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
 	if (!library) {
 		log_error("curl-missing", "why=\"%s\" what=\"install libcurl 4\"", dlerror());
 		return;
