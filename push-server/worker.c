@@ -378,8 +378,8 @@ void worker_fini(struct worker *w)
 		home_free((struct home *)e);
 	map_fini(&w->homes);
 	map_fini(&w->rooms);
-	event_del(&w->mail_event);
 	watch_fini(w);
+	event_del(&w->mail_event);
 	event_del(&w->tick_event);
 	event_base_free(w->base);
 	mailbox_fini(&w->mailbox);
