@@ -150,8 +150,11 @@ static const char *operation_read(struct ask *ask, const struct operation *op, s
 			return "limit: a whole number, 1 or more";
 		ask->limit = number > HISTORY_LIMIT_MAX ? HISTORY_LIMIT_MAX : (uint32_t)number;
 	}
-	if (op->kind == REQUEST_MUTE && json_int(tree, "seconds", &number) && number >= 0 && number <= INT32_MAX)
+	if (op->kind == REQUEST_MUTE && json_object_object_get_ex(tree, "seconds", &member)) {
+		if (!json_int(tree, "seconds", &number) || number < 0 || number > INT32_MAX)
+			return "seconds: a whole number, 0 for ever";
 		ask->limit = (uint32_t)number;
+	}
 	r = tree_text(tree, "epoch", epoch, sizeof(epoch));
 	if (r != 0)
 		snprintf(ask->epoch, sizeof(ask->epoch), "%.16s", r < 0 || strlen(epoch) > EPOCH_LEN ? "?" : epoch);

@@ -87,7 +87,8 @@ test('moderators take back, mute and put out; others may not', async () => {
 	while (answer.reason === 'ERR_MUTED');
 	assert.equal(answer.type, 'user');
 	assert.deepEqual(mod.binary, []);
-	for (const bad of [{ op: 'mute' }, { op: 'kick', uid: 'x' }, { op: 'kick', uid: 5 }])
+	for (const bad of [{ op: 'mute' }, { op: 'kick', uid: 'x' }, { op: 'kick', uid: 5 },
+		...[-1, 1.5, 'x', null, 2 ** 31].map((seconds) => ({ op: 'mute', uid: ming.uid, seconds }))])
 		assert.equal(await mod.refusal(bad), 'ERR_BAD_REQUEST');
 });
 
