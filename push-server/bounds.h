@@ -20,7 +20,8 @@ enum {
 	CLOSE_WAIT_MS = 3000,		/* for the peer's half of the closing handshake and our last bytes */
 	DRAIN_HANDSHAKE_MS = 1000,	/* past drain_s, for handshakes that had begun when a stop was asked for */
 	SLOW_WAIT_MS = 30000,		/* the same for a slow reader, who is to learn why when it reads again; little waits for it */
-	STALLED_MS = 20000,		/* a reader that takes nothing for so long is a slow one: 4408 */
+	STALLED_MS = 20000,		/* a reader that in so long takes neither all that waits ... */
+	STALLED_BYTES = 16 << 10,	/* ... nor so much of it is a slow one: 4408 */
 	ACCEPTS_PER_TURN = 64,
 	ACCEPT_PAUSE_MS = 100,		/* after running out of descriptors */
 	BACKLOG = 4096,

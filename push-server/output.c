@@ -20,6 +20,7 @@ struct output {
 	size_t bytes, told;
 	size_t begun;		/* of these, what TLS has taken into a record that it could not send: the next write is of them */
 	uint32_t since_ms;
+	uint32_t taken;		/* bytes since then */
 	uint32_t first, count, size;	/* of a ring of pieces */
 	struct piece *pieces;
 	struct piece few[4];
@@ -169,7 +170,11 @@ ssize_t output_write(struct output **at, int fd, struct tls *tls, uint32_t now_m
 			return n;
 		if (n == 0)
 			break;
-		o->since_ms = now_ms;
+		o->taken += (uint32_t)n;
+		if (o->taken >= STALLED_BYTES) {
+			o->since_ms = now_ms;
+			o->taken = 0;
+		}
 		output_sent(o, (size_t)n);
 		sum += n;
 		/* A short write says that the socket is full; only a long queue is worth another call. */

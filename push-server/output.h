@@ -22,7 +22,7 @@ size_t output_told(const struct output *o);
 /* How many chunks wait: small ones cost more memory than they have bytes. */
 uint32_t output_pieces(const struct output *o);
 
-/* When the reader last took something (or the first bytes began to wait). */
+/* When the reader had last taken STALLED_BYTES (or the first bytes began to wait). */
 uint32_t output_since(const struct output *o);
 
 /* Queues what is behind the first skip bytes of chunk; takes a reference of its own.  *o is made when NULL; -ENOMEM. */
