@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "auth.h"
 #include "links.h"
@@ -118,6 +119,21 @@ static bool avatar_ok(const struct call *c, const char *url)
 	return host_listed(c->config->login.avatar_hosts, host, len);
 }
 
+/* Was this picture of ours taken away?  WeChat's verdict may come between its upload and its becoming an avatar. */
+static bool avatar_is_gone(const struct call *c, const char *url)
+{
+	struct buf ours = BUF_INIT, path = BUF_INIT;
+	bool is_gone = false;
+
+	if (!strcmp(c->config->media.store, "local") && links_media(c, "", &ours) == 0 &&
+	    !strncmp(url, ours.data, ours.len) && !strchr(url + ours.len, '/') &&
+	    buf_addf(&path, "%s/%s", c->config->media.dir, url + ours.len) == 0)
+		is_gone = access(path.data, F_OK) < 0;
+	buf_free(&ours);
+	buf_free(&path);
+	return is_gone;
+}
+
 /* WeChat's check is asked while the user is there; it being down keeps nobody from a name. */
 static enum error check_nick(struct call *c, const char *openid, const char *nick)
 {
@@ -165,6 +181,11 @@ static enum error profile_set(struct call *c, struct user *user, struct params *
 		memcpy(user->nick, nick, strlen(nick) + 1);
 	if (avatar)
 		memcpy(user->avatar, avatar, strlen(avatar) + 1);
+	/* Looked at afterwards, so that whichever of the two came last puts it right. */
+	if (avatar && avatar_is_gone(c, avatar)) {
+		user->avatar[0] = '\0';
+		me_complete(c, user);
+	}
 	return ERR_NONE;
 }
 
