@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "config.h"
 #include "home_internal.h"
 #include "hooks.h"
 #include "json.h"
@@ -302,9 +303,15 @@ static void read_take(struct worker *w, struct ask *ask)
 
 static void consent_take(struct worker *w, struct ask *ask)
 {
-	struct history_request *q = history_new(HISTORY_ADD);
+	struct history_request *q;
 	char uid[UID_LEN + 1];
 
+	/* Consents to what is never sent would be kept for ever, as many as anybody can name. */
+	if (strcmp(ask->words, w->server->config->notify.template_id) != 0) {
+		home_refuse(w, ask, ERR_NOT_FOUND, "template: no notices are sent by that one");
+		return;
+	}
+	q = history_new(HISTORY_ADD);
 	uid_text(&ask->uid, uid);
 	if (q) {
 		q->table = TABLE_CONSENTS;

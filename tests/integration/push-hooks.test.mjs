@@ -242,6 +242,7 @@ test('an absent user is told once, with consent, until they come back', async (t
 	await away.ask({ op: 'leave', room });
 	await here.ask({ text: true, content: 'first', room });
 	assert.equal((await away.ask({ op: 'join', room })).event, 'welcome');
+	assert.equal((await away.ask({ op: 'consent', template: 'ANOTHER', room })).reason, 'ERR_NOT_FOUND');
 	assert.ok(!((await away.ask({ op: 'consent', template: 'TEMPLATE', room })).event === 'refused'));
 	assert.ok(!((await away.ask({ op: 'consent', template: 'TEMPLATE', room })).event === 'refused'));
 	for (let i = 0; i < 2; i++)
