@@ -32,11 +32,12 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
 {
 	bool was_empty;
 
+	/* Counted before it can be read: the count never passes below nothing. */
+	atomic_fetch_add_explicit(&box->waiting, 1, memory_order_relaxed);
 	pthread_mutex_lock(&box->lock);
 	was_empty = STAILQ_EMPTY(&box->list);
 	STAILQ_INSERT_TAIL(&box->list, mail, link);
 	pthread_mutex_unlock(&box->lock);
-	atomic_fetch_add_explicit(&box->waiting, 1, memory_order_relaxed);
 	if (was_empty)		/* otherwise a wake-up is already on its way */
 		mailbox_wake(box);
 }
@@ -47,11 +48,11 @@ void mailbox_post_list(struct mailbox *box, struct mail_list *list, unsigned cou
 
 	if (STAILQ_EMPTY(list))
 		return;
+	atomic_fetch_add_explicit(&box->waiting, count, memory_order_relaxed);
 	pthread_mutex_lock(&box->lock);
 	was_empty = STAILQ_EMPTY(&box->list);
 	STAILQ_CONCAT(&box->list, list);
 	pthread_mutex_unlock(&box->lock);
-	atomic_fetch_add_explicit(&box->waiting, count, memory_order_relaxed);
 	if (was_empty)
 		mailbox_wake(box);
 }
