@@ -173,9 +173,9 @@ static bool header_read(struct slice name, struct slice value, struct handshake 
 			return false;
 		seen->key = true;
 		out->key = value;
-		/* 4.2.1: base64 of 16 bytes */
+		/* 4.2.1: base64 of 16 bytes.  The RFC's own example in 4.1 has bits to spare in its last character. */
 		seen->key_is_good = value.len == 24 && !memchr(value.p, ' ', value.len) &&
-				    base64_decode(value.p, value.len, key, sizeof(key)) == 16;
+				    base64_decode_loose(value.p, value.len, key, sizeof(key)) == 16;
 	} else if (slice_is(name, "Sec-WebSocket-Protocol")) {
 		struct slice list = value, first;
 

@@ -178,7 +178,7 @@ int64_t input_feed(struct input **in, const struct input_handler *handler, void 
 				return n;
 			used += (size_t)n;
 			if (stop)
-				return (int64_t)used;
+				break;
 			if (n > 0)
 				continue;
 			if (!(i = input_get(in)))

@@ -2,7 +2,7 @@
 // get; each test's name begins with the section that asks for it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { BINARY, CLOSE, CONTINUATION, KEY, PING, PONG, TEXT, bytes, closeFrame, frame, request, startPushServer,
+import { BINARY, CLOSE, CONTINUATION, KEY, PING, PONG, TEXT, acceptOf, bytes, closeFrame, frame, request, startPushServer,
 	stopCleanly } from './lib/push.mjs';
 
 const MAX = 128 * 1024;
@@ -106,6 +106,12 @@ describe('4.2.2 handshakes that are accepted', parallel, () => {
 			await accepted(wire);
 			await speaks(wire);
 		});
+	test("4.1 the RFC's example of a key", async () => {
+		const wire = await server.connect();
+		wire.send(request('/echo', { 'Sec-WebSocket-Key': 'AQIDBAUGBwgJCgsMDQ4PEC==' }));
+		assert.equal((await wire.answer()).headers['sec-websocket-accept'], acceptOf('AQIDBAUGBwgJCgsMDQ4PEC=='));
+		await speaks(wire);
+	});
 	test('4.2.2 the first of the subprotocols offered is chosen, and only when one is', async () => {
 		const wire = await server.connect();
 		wire.send(request('/echo', { 'Sec-WebSocket-Protocol': 'chat, superchat' }));

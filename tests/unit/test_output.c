@@ -1,6 +1,7 @@
 /* test_output.c - what waits for a socket leaves in order, and a reader's progress is measured by what it takes. */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -114,11 +115,73 @@ static void what_has_begun_to_leave_is_not_cut(void **state)
 	pair_close(fd);
 }
 
+/* Chunks of all lengths, of which a part has left by another way. */
+static void every_length_leaves_in_order(void **state)
+{
+	struct output *o = NULL;
+	size_t sum = 0, at = 0, i, k;
+	int fd[2];
+
+	(void)state;
+	pair_open(fd);
+	for (i = 0; i < 300; i++) {
+		size_t len = i * 37 % 500, skip = len ? i % len : 0;
+		struct chunk *chunk = chunk_new(len);
+
+		assert_non_null(chunk);
+		for (k = skip; k < len; k++)
+			chunk->bytes[k] = byte_at(sum + k - skip);
+		assert_int_equal(output_add(&o, chunk, (uint32_t)skip, false, 0), 0);
+		chunk_unref(chunk);
+		sum += len - skip;
+	}
+	assert_int_equal(output_bytes(o), sum);
+	while (o || at < sum) {
+		if (o)
+			assert_true(output_write(&o, fd[0], NULL, 1) >= 0);
+		at += take(fd[1], at, 777);
+	}
+	assert_int_equal(at, sum);
+	pair_close(fd);
+}
+
+static void a_peer_that_has_gone_is_an_error_and_no_signal(void **state)
+{
+	struct chunk *chunk = chunk_new(10);
+	struct output *o = NULL;
+	int fd[2];
+
+	(void)state;
+	assert_non_null(chunk);
+	memset(chunk->bytes, 0, 10);
+	pair_open(fd);
+	close(fd[1]);
+	assert_int_equal(output_add(&o, chunk, 0, true, 1), 0);
+	assert_int_equal(output_write(&o, fd[0], NULL, 2), -EPIPE);
+	assert_int_equal(output_bytes(o), 10);
+	output_free(o);
+	assert_int_equal(chunk->refs, 1);
+
+	/* what left by another way counts as begun */
+	o = NULL;
+	assert_int_equal(output_add(&o, chunk, 4, true, 1), 0);
+	assert_int_equal(output_add(&o, chunk, 0, true, 1), 0);
+	output_cut(o);
+	assert_int_equal(output_bytes(o), 6);
+	output_cut(o);
+	assert_int_equal(output_bytes(o), 6);
+	output_free(o);
+	chunk_unref(chunk);
+	close(fd[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(progress_is_what_is_taken),
 		cmocka_unit_test(what_has_begun_to_leave_is_not_cut),
+		cmocka_unit_test(every_length_leaves_in_order),
+		cmocka_unit_test(a_peer_that_has_gone_is_an_error_and_no_signal),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
