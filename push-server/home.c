@@ -341,31 +341,49 @@ void home_tick(struct worker *w)
 
 /* --- answering --- */
 
-static void answer_mail(struct worker *w, struct ask *ask, enum error e, struct post **posts, uint32_t count)
+/* Does this answer let a connection into the room? */
+static bool home_is_entry(const struct ask *ask, enum error e)
 {
-	struct reply *reply = calloc(1, sizeof(*reply) + count * sizeof(struct post *));
+	return ask->kind == REQUEST_JOIN && !ask->is_again && e == ERR_NONE;
+}
+
+/* False when memory is short: nothing was sent. */
+static bool answer_mail(struct worker *w, struct ask *ask, enum error e, struct post **posts, uint32_t count)
+{
+	struct reply *reply = count && posts[0] ? calloc(1, sizeof(*reply) + count * sizeof(struct post *)) : NULL;
 	uint32_t i;
 
-	if (!reply) {
-		for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
+		if (!reply)
 			post_unref(posts[i]);
-		log_error("no-memory", "what=answer");
-		return;		/* the client asks again; its connection waits for one answer more than it gets */
+		else if (posts[i])
+			reply->posts[reply->count++] = posts[i];
 	}
+	if (!reply)
+		return false;
 	reply->mail.run = request_replied;
 	reply->to = ask->from;
 	reply->tag = ask->tag;
 	reply->kind = ask->kind;
 	reply->error = e;
-	reply->is_entry = ask->kind == REQUEST_JOIN && !ask->is_again && e == ERR_NONE;
+	reply->is_entry = home_is_entry(ask, e);
 	reply->uid = ask->uid;
 	snprintf(reply->room, sizeof(reply->room), "%s", ask->room);
-	for (i = 0; i < count; i++)
-		if (posts[i])
-			reply->posts[reply->count++] = posts[i];
-	if (reply->count == 0 && reply->error == ERR_NONE)
-		reply->error = ERR_STORE;
 	worker_send(w, ask->from.worker, &reply->mail);
+	return true;
+}
+
+/* There is no memory for an answer: what was granted is taken back, and the ask itself goes back to end the connection,
+ * whose client comes again. */
+static void answer_lost(struct worker *w, struct ask *ask, enum error e)
+{
+	struct home *h = home_get(w, ask->room, false);
+
+	log_error("no-memory", "what=answer");
+	if (h && home_is_entry(ask, e))
+		home_left(h, ask->from.worker, &ask->uid, true);
+	ask->mail.run = request_lost;
+	worker_send(w, ask->from.worker, &ask->mail);
 }
 
 void home_answer(struct worker *w, struct ask *ask, enum error e, struct post **posts, uint32_t count)
@@ -376,11 +394,13 @@ void home_answer(struct worker *w, struct ask *ask, enum error e, struct post **
 	if (ask->done)
 		ask->done(ask, count && posts[0] ? posts[0]->text : nothing,
 			  count && posts[0] ? posts[0]->len : sizeof(nothing) - 1);
-	if (ask->from.worker != NO_WORKER)
-		answer_mail(w, ask, e, posts, count);
-	else
+	if (ask->from.worker == NO_WORKER) {
 		for (i = 0; i < count; i++)
 			post_unref(posts[i]);
+	} else if (!answer_mail(w, ask, e, posts, count)) {
+		answer_lost(w, ask, e);
+		return;
+	}
 	ask_free(ask);
 }
 

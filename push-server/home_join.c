@@ -150,8 +150,9 @@ void home_join(struct worker *w, struct ask *ask)
 	replay.posts[replay.count++] = join_welcome(h, ask, is_whole);
 	if (ask->has_since && !is_whole)
 		replay.posts[replay.count++] = join_gap(h, ask, from);
-	if (from <= h->last && (history_each(w->past, h->name, from, h->last, replay_add, &replay) < 0 ||
-				replay.is_short_of_memory)) {
+	if (from <= h->last && history_each(w->past, h->name, from, h->last, replay_add, &replay) < 0)
+		replay.is_short_of_memory = true;
+	if (replay.is_short_of_memory || !replay.posts[0] || !replay.posts[replay.count - 1]) {
 		/* A promise of all of them would be false: the client asks again. */
 		for (i = 0; i < replay.count; i++)
 			post_unref(replay.posts[i]);

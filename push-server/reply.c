@@ -72,6 +72,16 @@ static void reply_take(struct conn *c, const struct reply *reply)
 	reply_tell(c, reply);
 }
 
+void request_lost(struct mail *mail, void *worker)
+{
+	struct ask *ask = (struct ask *)mail;
+	struct conn *c = worker_conn(worker, ask->from);
+
+	if (c)
+		conn_end(c);
+	ask_free(ask);
+}
+
 void request_replied(struct mail *mail, void *worker)
 {
 	struct reply *reply = (struct reply *)mail;

@@ -74,6 +74,9 @@ struct reply {
 /* In the connection's worker. */
 void request_replied(struct mail *mail, void *worker);
 
+/* The same for an ask that comes back because there was no memory to answer it: its connection ends. */
+void request_lost(struct mail *mail, void *worker);
+
 /* A message of text alone, as the tunnel's speak says it. */
 void request_text(struct conn *c, const char *word, size_t len, uint32_t tag);
 
