@@ -18,7 +18,7 @@ warnings := -Wall -Wextra -Wshadow -Wconversion
 harden   := -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 san      := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 CFLAGS   ?= $(O) -g
-cflags   := -std=c11 -D_GNU_SOURCE -DWXCHAT_VERSION='"$(VERSION)"' $(warnings) $(WERROR) $(harden) $(san) $(FAULT) \
+cflags   := -std=c11 -D_GNU_SOURCE -DWXCHAT_VERSION='"$(VERSION)"' $(warnings) $(WERROR) $(harden) $(san) \
             -Ishared -I$(BUILD) $(CFLAGS)
 ldflags  := -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(san) $(LDFLAGS)
 
@@ -119,7 +119,7 @@ check asan:
 tsan:
 	@$(MAKE) --no-print-directory test BUILD=build/tsan SAN=thread WXCHAT_TESTS=push
 fault:
-	@$(MAKE) --no-print-directory test BUILD=build/fault SAN=address,undefined FAULT=-DWXCHAT_FAULT WXCHAT_TESTS=fault
+	@$(MAKE) --no-print-directory test WXCHAT_TESTS=fault
 
 $(BUILD)/bench/%: tests/bench/%.c $(call objs,tests/bench/lib) $(BUILD)/libshared.a
 	@mkdir -p $(@D)
