@@ -30,6 +30,7 @@ enum {
 	MAIL_HIGH = 4096,		/* mails waiting at one worker past which the history holds back new messages */
 	OWN_PIECES_MAX = 1024,		/* answers that wait for one client; then it is not read */
 	RELAY_HIGH_BYTES = 256 << 10,	/* binary bytes of one sender on their way; past it the sender is not read */
+	RELAY_SHARES = 8,		/* and never more than this part of queue_kb, so that several senders fit into one reader's queue */
 	IOV_MAX_USED = 64
 };
 

@@ -174,6 +174,13 @@ static void relay_resume(void *worker, struct conn_ref sender)
 		conn_resume(c, PAUSE_RELAY);
 }
 
+static size_t relay_high(const struct conn *c)
+{
+	size_t share = (size_t)c->worker->server->config->push.queue_kb * 1024 / RELAY_SHARES;
+
+	return share < RELAY_HIGH_BYTES ? share : RELAY_HIGH_BYTES;
+}
+
 void request_binary(struct conn *c, const char *data, size_t len)
 {
 	struct room *r = c->place.room;
@@ -187,7 +194,7 @@ void request_binary(struct conn *c, const char *data, size_t len)
 		return;
 	}
 	if (!c->relay)
-		c->relay = relay_new(&c->worker->mailbox, conn_name(c), relay_resume);
+		c->relay = relay_new(&c->worker->mailbox, conn_name(c), relay_high(c), relay_resume);
 	p = c->relay ? post_new(POST_BINARY, data, len) : NULL;
 	if (!p) {
 		conn_end(c);	/* a stream with a hole in it is worse than none */

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "bounds.h"
 #include "mailbox.h"
 
 /* What a post costs on its way beside its bytes, so that a flood of empty ones is bounded too. */
@@ -13,6 +12,7 @@ struct relay {
 	atomic_uint refs;
 	atomic_size_t bytes;
 	atomic_bool is_stopped;
+	size_t high;		/* bytes */
 	struct mailbox *to;
 	struct conn_ref sender;
 	void (*resume)(void *worker, struct conn_ref sender);
@@ -24,7 +24,7 @@ struct resume_mail {
 	void (*resume)(void *worker, struct conn_ref sender);
 };
 
-struct relay *relay_new(struct mailbox *to, struct conn_ref sender,
+struct relay *relay_new(struct mailbox *to, struct conn_ref sender, size_t high,
 			void (*resume)(void *worker, struct conn_ref sender))
 {
 	struct relay *r = calloc(1, sizeof(*r));
@@ -34,6 +34,7 @@ struct relay *relay_new(struct mailbox *to, struct conn_ref sender,
 	atomic_init(&r->refs, 1);
 	r->to = to;
 	r->sender = sender;
+	r->high = high;
 	r->resume = resume;
 	return r;
 }
@@ -48,11 +49,11 @@ bool relay_add(struct relay *r, size_t len)
 {
 	len += RELAY_POST_BYTES;
 	atomic_fetch_add(&r->refs, 1);
-	if (atomic_fetch_add(&r->bytes, len) + len <= RELAY_HIGH_BYTES)
+	if (atomic_fetch_add(&r->bytes, len) + len <= r->high)
 		return false;
 	atomic_store(&r->is_stopped, true);
 	/* It may have drained between the two: then nobody else will say so. */
-	if (atomic_load(&r->bytes) <= RELAY_HIGH_BYTES / 2 && atomic_exchange(&r->is_stopped, false))
+	if (atomic_load(&r->bytes) <= r->high / 2 && atomic_exchange(&r->is_stopped, false))
 		return false;
 	return true;
 }
@@ -68,7 +69,7 @@ static void resume_run(struct mail *mail, void *worker)
 void relay_done(struct relay *r, size_t len)
 {
 	len += RELAY_POST_BYTES;
-	if (atomic_fetch_sub(&r->bytes, len) - len <= RELAY_HIGH_BYTES / 2 &&
+	if (atomic_fetch_sub(&r->bytes, len) - len <= r->high / 2 &&
 	    atomic_exchange(&r->is_stopped, false)) {
 		struct resume_mail *m = malloc(sizeof(*m));
 

@@ -51,7 +51,7 @@ static void a_flood_is_stopped_and_goes_on(void **state)
 	(void)state;
 	assert_int_equal(mailbox_init(&box), 0);
 	for (i = 0; i < COUNT(rows); i++) {
-		struct relay *r = relay_new(&box, sender, on_resume);
+		struct relay *r = relay_new(&box, sender, RELAY_HIGH_BYTES, on_resume);
 		unsigned count = send_until_stopped(r, posts, COUNT(posts), rows[i].len), n;
 
 		if (count > rows[i].most)
@@ -76,7 +76,7 @@ static void who_stays_below_the_mark_is_never_stopped(void **state)
 
 	(void)state;
 	assert_int_equal(mailbox_init(&box), 0);
-	r = relay_new(&box, sender, on_resume);
+	r = relay_new(&box, sender, RELAY_HIGH_BYTES, on_resume);
 	for (i = 0; i < 1000; i++) {
 		struct post *p = post_new(POST_BINARY, NULL, RELAY_HIGH_BYTES / 2);
 
