@@ -2,7 +2,6 @@
  * shared memory whose first eight bytes count down with each allocation while they are positive; the one that brings
  * them to zero gets NULL.  Whoever holds the file arms it by writing a number, from outside and at any time.
  * json-c's own allocations are passed over: its parser (0.16) uses the copy of a member's name without a look. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>

@@ -47,7 +47,7 @@ test('the n-th allocation fails, for every n: the server goes on', { skip: sanit
 	const dir = fs.mkdtempSync(path.join(root, 'build', 'fault-'));
 	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
 	const library = path.join(dir, 'failing.so'), file = path.join(dir, 'left');
-	execFileSync('cc', ['-std=c11', '-O1', '-shared', '-fPIC', '-o', library, path.join(root, 'tests/fault/failing.c')]);
+	execFileSync('cc', ['-std=c11', '-D_GNU_SOURCE', '-O1', '-shared', '-fPIC', '-o', library, path.join(root, 'tests/fault/failing.c')]);
 	fs.writeFileSync(file, Buffer.alloc(8));
 	const shared = fs.openSync(file, 'r+');
 	const arm = (n) => {
