@@ -41,6 +41,7 @@ benches  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*
 all: $(BUILD)/.deps $(programs)
 tools: $(BUILD)/.deps $(BUILD)/bin/wechat-sandbox
 
+comma := ,
 # One short line a file; make V=1 shows the commands.
 say = $(if $(V),,@echo '  $(1)';)
 
@@ -134,8 +135,10 @@ soak: $(BUILD)/.deps-test
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(call say,LINK $@)$(CC) $(cflags) -I. -fsanitize=fuzzer $(ldflags) -o $@ $< $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a \
+	$(call say,LINK $@)$(CC) $(cflags) -I. -fsanitize=fuzzer $(ldflags) $(wrap) -o $@ $< $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a \
 		$(libs_login) $(libs_push)
+# Its sockets are the fuzzer's.
+$(BUILD)/fuzz/fuzz_worker: wrap := $(addprefix -Wl$(comma)--wrap=,recv send sendmsg accept4)
 fuzzers: $(fuzzers)
 FUZZ_S ?= 20
 fuzz: $(BUILD)/.deps-test

@@ -7,6 +7,7 @@ dir=$(cd "$1" && pwd) || exit 2
 seconds=$2
 seeds=$(cd "$(dirname "$0")" && pwd)/seeds
 scratch=$(mktemp -d)
+export TMPDIR="$scratch"	# what fuzzers keep goes with the rest
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
 
