@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,7 @@ static void start(void)
 	socklen_t size = sizeof(address);
 	FILE *f;
 
+	signal(SIGPIPE, SIG_IGN);
 	snprintf(dir, sizeof(dir), "%s/fuzz-worker-XXXXXX", tmp ? tmp : "/tmp");
 	assert(crypto_init() == 0 && map_init_key() == 0 && mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/sessions", dir);
