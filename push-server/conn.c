@@ -1,19 +1,15 @@
-/* conn.c - one connection's life: reading, being told things, silence, and the end.  How it begins is in upgrade.c,
- * what its messages mean in the dialects. */
-#include "conn.h"
+/* conn.c - one connection's life: its socket, being told things, and the end.  How it begins is in upgrade.c, how it is
+ * read in conn_read.c, what its messages mean in the dialects. */
+#include "conn_internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "addresses.h"
-#include "clock.h"
-#include "deflate.h"
 #include "home.h"
 #include "input.h"
 #include "output.h"
@@ -21,12 +17,10 @@
 #include "room.h"
 #include "server.h"
 #include "tls.h"
-#include "upgrade.h"
-#include "utf8.h"
 #include "watch.h"
 #include "worker.h"
 
-static const struct config *conn_config(const struct conn *c)
+const struct config *conn_config(const struct conn *c)
 {
 	return c->worker->server->config;
 }
@@ -47,20 +41,20 @@ void conn_address_text(const struct conn *c, char out[static 46])
 }
 
 /* Whether what it sends is still read as frames. */
-static bool conn_takes_frames(const struct conn *c)
+bool conn_takes_frames(const struct conn *c)
 {
 	return conn_is_open(c) || (c->state == CONN_CLOSING && !c->closed_by_peer);
 }
 
 /* --- which events the loop watches --- */
 
-static void conn_again(struct conn *c)
+void conn_again(struct conn *c)
 {
 	if (watch_again(c->worker, c) < 0)
 		conn_end(c);
 }
 
-static void conn_watch(struct conn *c)
+void conn_watch(struct conn *c)
 {
 	bool reads = c->pauses == 0 && c->state != CONN_DEAD;
 	bool blocked_by_tls = reads && c->tls && tls_wants_write(c->tls);
@@ -155,7 +149,7 @@ void conn_end(struct conn *c)
 }
 
 /* Our half of the stream ends; the peer's end, or the deadline, ends the connection. */
-static void conn_shut(struct conn *c)
+void conn_shut(struct conn *c)
 {
 	if (c->tls)
 		tls_end(c->tls);
@@ -208,7 +202,7 @@ static void conn_queue(struct conn *c, struct chunk *chunk, uint32_t skip, bool 
 }
 
 /* Queues a control frame. */
-static void conn_control(struct conn *c, enum frame_opcode opcode, const void *payload, size_t len)
+void conn_control(struct conn *c, enum frame_opcode opcode, const void *payload, size_t len)
 {
 	struct chunk *chunk = chunk_new(2 + len);
 	uint8_t head[FRAME_HEAD_MAX];
@@ -245,7 +239,7 @@ void conn_close(struct conn *c, enum close_code code)
 }
 
 /* The peer broke a rule: nothing more of it is wanted than its end. */
-static void conn_fail(struct conn *c, enum close_code code)
+void conn_fail(struct conn *c, enum close_code code)
 {
 	if (conn_is_open(c))
 		conn_close(c, code);
@@ -278,7 +272,7 @@ static size_t conn_queue_max(const struct conn *c)
 	return (size_t)conn_config(c)->push.queue_kb * 1024;
 }
 
-static void conn_too_slow(struct conn *c)
+void conn_too_slow(struct conn *c)
 {
 	size_t before = output_bytes(c->out);
 
@@ -347,7 +341,7 @@ static bool conn_owes(const struct conn *c, unsigned parts)
 }
 
 /* What a client asked for itself must not pile up either: it is not read until it has taken its answers. */
-static void conn_check_own_output(struct conn *c)
+void conn_check_own_output(struct conn *c)
 {
 	if (conn_is_open(c) && conn_owes(c, 1))
 		conn_pause(c, PAUSE_OUTPUT);
@@ -419,205 +413,6 @@ void conn_flush(struct conn *c)
 		conn_watch(c);
 }
 
-/* --- reading --- */
-
-static int on_control(void *arg, enum frame_opcode opcode, uint8_t *data, size_t len)
-{
-	struct conn *c = arg;
-	int code;
-
-	if (opcode == FRAME_CLOSE) {
-		code = close_read(data, len);
-		if (c->state == CONN_CLOSING) {		/* the answer to ours */
-			c->closed_by_peer = true;
-			if (!c->out)
-				conn_shut(c);
-			return INPUT_STOP;
-		}
-		if (code < 0)
-			return code;
-		conn_close(c, (enum close_code)code);
-		c->closed_by_peer = true;
-		return INPUT_STOP;
-	}
-	if (!conn_is_open(c))
-		return 0;
-	if (opcode == FRAME_PING) {
-		conn_control(c, FRAME_PONG, data, len);
-		conn_check_own_output(c);
-	}
-	return c->state == CONN_DEAD || c->pauses ? INPUT_STOP : 0;
-}
-
-/* Inflates and checks what compressed messages hold.  0 or minus a close code. */
-static int conn_inflate(struct conn *c, enum frame_opcode opcode, uint8_t **data, size_t *len)
-{
-	struct worker *w = c->worker;
-	struct deflater *d = worker_deflater(w);
-	int r;
-
-	if (!d)
-		return -CLOSE_INTERNAL;
-	buf_free(&w->inflated);
-	w->inflated.max = (size_t)conn_config(c)->push.max_message_kb * 1024 + 1;
-	r = inflate_message(d, *data, *len, w->inflated.max - 1, &w->inflated);
-	if (r < 0)
-		return r == -EMSGSIZE ? -CLOSE_TOO_BIG : r == -ENOMEM ? -CLOSE_INTERNAL : -CLOSE_BAD_DATA;
-	metric_add(&w->metrics.inflated, 1);
-	*data = (uint8_t *)w->inflated.data;
-	*len = w->inflated.len;
-	return opcode == FRAME_TEXT && !utf8_valid(*data, *len) ? -CLOSE_BAD_DATA : 0;
-}
-
-static int on_message(void *arg, enum frame_opcode opcode, bool is_compressed, uint8_t *data, size_t len)
-{
-	struct conn *c = arg;
-	int r;
-
-	if (!conn_is_open(c))
-		return 0;
-	if (is_compressed && (r = conn_inflate(c, opcode, &data, &len)) < 0)
-		return r;
-	metric_add(&c->worker->metrics.messages_in, 1);
-	if (c->state == CONN_ECHO)
-		conn_message(c, opcode, (char *)data, len);
-	else if (c->worker->refusing)
-		conn_close(c, CLOSE_RESTART);
-	else
-		dialect_of(c->dialect)->take(c, opcode, (char *)data, len);
-	if (is_compressed)
-		buf_free(&c->worker->inflated);
-	return c->state == CONN_DEAD || c->pauses ? INPUT_STOP : 0;
-}
-
-static void conn_handler(const struct conn *c, struct input_handler *h)
-{
-	uint64_t max = (uint64_t)conn_config(c)->push.max_message_kb * 1024;
-
-	if (c->state == CONN_GREETED && max > HANDSHAKE_MAX_BYTES)
-		max = HANDSHAKE_MAX_BYTES;
-	h->on_message = on_message;
-	h->on_control = on_control;
-	h->max_message = max;
-	/* Incompressible data grows: by five bytes a block, and blocks are short where memory is (zlib's deflateBound). */
-	h->max_compressed = c->window_bits ? max + max / 8 + max / 64 + 64 : 0;
-}
-
-/* Takes frames from bytes[0..len). */
-static void conn_take_frames(struct conn *c, uint8_t *bytes, size_t len)
-{
-	struct input_handler h;
-	int64_t n;
-
-	conn_handler(c, &h);
-	n = input_feed(&c->in, &h, c, bytes, len);
-	if (n < 0) {
-		conn_fail(c, (enum close_code)-n);
-	} else if ((size_t)n < len && conn_is_open(c) && input_hold(&c->in, bytes + n, len - (size_t)n) < 0) {
-		conn_end(c);
-	}
-}
-
-static void conn_take_held(struct conn *c)
-{
-	struct input_handler h;
-	int r;
-
-	conn_handler(c, &h);
-	r = input_feed_held(&c->in, &h, c);
-	if (r < 0)
-		conn_fail(c, (enum close_code)-r);
-}
-
-static void conn_take(struct conn *c, uint8_t *bytes, size_t len)
-{
-	switch (c->state) {
-	case CONN_HANDSHAKE: {
-		size_t used = upgrade_take(c, (char *)bytes, len);
-
-		/* Frames may come glued behind the handshake. */
-		if (used < len && conn_takes_frames(c))
-			conn_take_frames(c, bytes + used, len - used);
-		break;
-	}
-	default:
-		if (conn_takes_frames(c))
-			conn_take_frames(c, bytes, len);
-		break;		/* otherwise: what comes behind the end is nobody's */
-	}
-}
-
-static ssize_t conn_recv(struct conn *c, uint8_t *out, size_t size)
-{
-	ssize_t n;
-
-	if (c->tls)
-		return tls_read(c->tls, out, size);
-	n = recv(c->fd, out, size, 0);
-	if (n > 0)
-		return n;
-	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -ECONNRESET;
-}
-
-static void conn_read(struct conn *c)
-{
-	struct worker *w = c->worker;
-	unsigned round;
-
-	if (conn_takes_frames(c) && input_has_held(c->in)) {	/* resumed: first what came before */
-		conn_take_held(c);
-		if (c->pauses)
-			return;
-	}
-	for (round = 0; round < READ_ROUNDS && c->state != CONN_DEAD && !c->pauses; round++) {
-		ssize_t n = conn_recv(c, w->read_buf, READ_BYTES);
-
-		if (n < 0) {
-			conn_end(c);
-			return;
-		}
-		if (n == 0)
-			break;
-		c->seen_ms = worker_now();
-		metric_add(&w->metrics.bytes_in, (uint64_t)n);
-		conn_take(c, w->read_buf, (size_t)n);
-		if ((size_t)n < READ_BYTES && !(c->tls && c->state != CONN_DEAD && tls_has_more(c->tls)))
-			break;
-	}
-	/* What TLS holds already does not make the socket readable. */
-	if (c->state != CONN_DEAD && !c->pauses && c->tls && tls_has_more(c->tls))
-		conn_again(c);
-}
-
-void conn_on_ready(struct conn *c, bool reads, bool writes)
-{
-	if (c->state == CONN_DEAD)
-		return;
-	if (c->state == CONN_TLS) {
-		int r = tls_handshake(c->tls);
-
-		if (r < 0) {
-			metric_add(&c->worker->metrics.handshakes_refused, 1);
-			conn_end(c);
-			return;
-		}
-		if (r == 1)
-			c->state = CONN_HANDSHAKE;
-		conn_watch(c);
-		if (r == 0)
-			return;
-		reads = true;
-	}
-	if (writes && c->out)
-		conn_flush(c);
-	else if (writes && c->tls)
-		reads = true;	/* TLS has something of its own to write: reading goes on with it */
-	if (reads && c->state != CONN_DEAD && !c->pauses)
-		conn_read(c);
-	if (c->state != CONN_DEAD && c->tls)
-		conn_watch(c);
-}
-
 void conn_pause(struct conn *c, enum conn_pause why)
 {
 	c->pauses |= (uint8_t)why;
@@ -632,91 +427,4 @@ void conn_resume(struct conn *c, enum conn_pause why)
 	c->pauses &= (uint8_t)~why;
 	if (c->pauses == 0)
 		conn_watch(c);
-}
-
-/* --- time --- */
-
-static bool is_due(uint32_t now, uint32_t when)
-{
-	return (int32_t)(now - when) >= 0;
-}
-
-void conn_authorise(struct conn *c, const uint8_t session[static SESSION_ID_LEN], const struct member *who)
-{
-	memcpy(c->session, session, SESSION_ID_LEN);
-	uid_parse(who->uid, UID_LEN, &c->uid);
-	c->expires_s = (uint32_t)(who->expires_ms / 1000);
-	c->revision = who->revision;
-	c->state = CONN_OPEN;
-	c->is_counted = true;
-	metric_add(&c->worker->metrics.authorised, 1);
-}
-
-static void conn_check_session(struct conn *c, int64_t wall_ms)
-{
-	struct worker *w = c->worker;
-	int64_t expires_ms;
-	int r;
-
-	metric_add(&w->metrics.session_checks, 1);
-	r = store_alive(w->sessions, c->session, wall_ms, &expires_ms);
-	if (r == -ENOENT || r == -ESTALE)
-		conn_dismiss(c, ERR_INVALID_SESSION);
-	else if (r == 0)
-		c->expires_s = (uint32_t)(expires_ms / 1000);
-}
-
-static void conn_ping(struct conn *c, uint32_t now_ms, uint32_t idle_ms)
-{
-	const struct dialect *dialect = dialect_of(c->dialect);
-	uint32_t every_ms = (uint32_t)conn_config(c)->push.ping_s * 1000;
-	struct buf *out = &c->worker->scratch;
-	int opcode;
-
-	if (now_ms - c->ping_ms < every_ms || (idle_ms < every_ms && !dialect->needs_heartbeat))
-		return;
-	c->ping_ms = now_ms;
-	conn_control(c, FRAME_PING, NULL, 0);
-	buf_reset(out);
-	opcode = c->state == CONN_OPEN ? dialect->heartbeat(out) : 0;
-	if (opcode > 0)
-		conn_message(c, (enum frame_opcode)opcode, out->data, out->len);
-}
-
-void conn_sweep(struct conn *c, uint32_t now_ms, int64_t wall_ms, bool look_up)
-{
-	const struct config *config = conn_config(c);
-	uint32_t idle_ms = now_ms - c->seen_ms;
-
-	switch (c->state) {
-	case CONN_TLS:
-	case CONN_HANDSHAKE:
-	case CONN_GREETED:
-		if (is_due(now_ms, c->deadline_ms)) {
-			metric_add(&c->worker->metrics.handshakes_timed_out, 1);
-			conn_end(c);
-		}
-		return;
-	case CONN_CLOSING:
-	case CONN_ENDING:
-		if (is_due(now_ms, c->deadline_ms))
-			conn_end(c);
-		return;
-	case CONN_DEAD:
-		return;
-	default:
-		break;
-	}
-	if (c->out && now_ms - output_since(c->out) > STALLED_MS) {
-		conn_too_slow(c);
-		return;
-	}
-	if (idle_ms >= (uint32_t)config->push.idle_s * 1000 && !c->pauses) {
-		metric_add(&c->worker->metrics.closed_idle, 1);
-		conn_close(c, CLOSE_GOING_AWAY);
-		return;
-	}
-	conn_ping(c, now_ms, idle_ms);
-	if (c->state == CONN_OPEN && (look_up || wall_ms / 1000 >= c->expires_s))
-		conn_check_session(c, wall_ms);
 }
