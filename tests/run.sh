@@ -50,7 +50,7 @@ for test in tests/integration/*.test.mjs tests/browser/*.test.mjs; do
 done
 if [ -n "$files" ]; then
 	# shellcheck disable=SC2086
-	node --test --test-concurrency="${WXCHAT_JOBS:-3}" --test-reporter=spec --test-reporter-destination=stdout \
+	timeout -k 10 "${WXCHAT_TEST_S:-1500}" node --test --test-concurrency="${WXCHAT_JOBS:-3}" --test-reporter=spec --test-reporter-destination=stdout \
 		--test-reporter=tap --test-reporter-destination="$out/node.tap" $files
 	status=$?
 	count() { sed -n "s/^# $1 \([0-9][0-9]*\)$/\1/p" "$out/node.tap" | tail -n 1; }
