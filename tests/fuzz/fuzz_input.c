@@ -1,67 +1,71 @@
-/* fuzz_input.c - any bytes as a client's frames: however they are cut into pieces, the same messages come out, or the
- * same end. */
+/* fuzz_input.c - messages out of bytes: the same ones, and the same end, whether they arrive at once, in pieces, or with a
+ * handler that stops now and then. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
+#include "push-server/frame.h"
 #include "push-server/input.h"
 #include "utf8.h"
 
+enum { MOST = 300, MOST_COMPRESSED = 400 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { MESSAGE_MAX = 1000 };
-
-/* What came out, as one number: order, kinds and bytes. */
-struct seen {
-	uint64_t sum;
-	unsigned count;
+/* What was handed over, each with its kind and length before it. */
+struct heard {
+	struct buf all;
+	unsigned count, stop_every;
 };
 
-static void seen_add(struct seen *s, unsigned kind, const uint8_t *data, size_t len)
+static int heard_add(struct heard *h, char kind, const uint8_t *data, size_t len)
 {
-	size_t i;
-
-	s->sum = s->sum * 1099511628211u + kind + len * 31;
-	for (i = 0; i < len; i++)
-		s->sum = (s->sum ^ data[i]) * 1099511628211u;
-	s->count++;
+	assert(buf_addf(&h->all, "%c%zu:", kind, len) == 0 && buf_add(&h->all, data, len) == 0);
+	return h->stop_every && ++h->count % h->stop_every == 0 ? INPUT_STOP : 0;
 }
 
 static int on_message(void *arg, enum frame_opcode opcode, bool is_compressed, uint8_t *data, size_t len)
 {
+	int r = heard_add(arg, (char)((is_compressed ? 'a' : 'A') + opcode), data, len);
+
 	assert(opcode == FRAME_TEXT || opcode == FRAME_BINARY);
-	assert(len <= (is_compressed ? MESSAGE_MAX + 64 : MESSAGE_MAX));
+	assert(len <= (is_compressed ? MOST_COMPRESSED : MOST));
 	assert(opcode != FRAME_TEXT || is_compressed || utf8_valid(data, len));
-	seen_add(arg, opcode | (is_compressed ? 256u : 0), data, len);
-	return 0;
+	memset(data, 0xff, len);
+	return r;
 }
 
 static int on_control(void *arg, enum frame_opcode opcode, uint8_t *data, size_t len)
 {
-	assert(opcode >= FRAME_CLOSE && len <= FRAME_CONTROL_MAX);
-	seen_add(arg, opcode, data, len);
-	return 0;
+	assert(opcode == FRAME_CLOSE || opcode == FRAME_PING || opcode == FRAME_PONG);
+	assert(len <= FRAME_CONTROL_MAX);
+	return heard_add(arg, (char)('A' + opcode), data, len);
 }
 
-/* Feeds the bytes in pieces of `piece`; minus the close code, or 0. */
-static int feed(const uint8_t *data, size_t len, size_t piece, bool may_compress, struct seen *seen)
+/* Feeds it in pieces of that many bytes.  0 or minus the close code. */
+static int feed(struct heard *heard, bool may_compress, const uint8_t *data, size_t len, size_t piece)
 {
-	const struct input_handler handler = { .on_message = on_message, .on_control = on_control,
-					       .max_message = MESSAGE_MAX,
-					       .max_compressed = may_compress ? MESSAGE_MAX + 64 : 0 };
+	const struct input_handler handler = { on_message, on_control, MOST, may_compress ? MOST_COMPRESSED : 0 };
 	struct input *in = NULL;
-	size_t at = 0;
 	int64_t r = 0;
+	size_t at;
 
-	while (at < len && r >= 0) {
+	for (at = 0; at < len && r >= 0; at += piece) {
 		size_t n = len - at < piece ? len - at : piece;
-		uint8_t *copy = malloc(n);
+		uint8_t *part = malloc(n);
 
-		memcpy(copy, data + at, n);
-		r = input_feed(&in, &handler, seen, copy, n);
-		assert(r < 0 || (size_t)r == n);
-		free(copy);
-		at += n;
+		memcpy(part, data + at, n);
+		r = input_feed(&in, &handler, heard, part, n);
+		assert(r <= (int64_t)n);
+		assert(r < 0 || (size_t)r == n || heard->stop_every);
+		if (r >= 0 && (size_t)r < n)
+			assert(input_hold(&in, part + r, n - (size_t)r) == 0);
+		free(part);
+		while (r >= 0 && input_has_held(in)) {
+			r = input_feed_held(&in, &handler, heard);
+			assert(r < 0 || r == 0 || r == INPUT_STOP);
+		}
 	}
 	input_free(in);
 	return r < 0 ? (int)r : 0;
@@ -69,17 +73,20 @@ static int feed(const uint8_t *data, size_t len, size_t piece, bool may_compress
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct seen whole = { 0 }, pieces = { 0 };
-	bool may_compress = len && data[0] & 1;
-	size_t piece = len > 1 ? data[1] % 16 + 1 : 1;
-	int a, b;
+	struct heard whole = { BUF_INIT, 0, 0 }, pieces = { BUF_INIT, 0, 0 };
+	bool may_compress;
+	int first, second;
 
 	if (len < 2)
 		return 0;
-	a = feed(data + 2, len - 2, len, may_compress, &whole);
-	b = feed(data + 2, len - 2, piece, may_compress, &pieces);
-	assert(a == b || (a < 0 && b < 0));	/* which of two faults is met first may differ */
-	if (a == 0)
-		assert(whole.sum == pieces.sum && whole.count == pieces.count);
+	may_compress = data[0] & 1;
+	pieces.stop_every = data[0] >> 1 & 3;
+	first = feed(&whole, may_compress, data + 2, len - 2, len);
+	second = feed(&pieces, may_compress, data + 2, len - 2, 1 + data[1]);
+	assert(first == second);
+	assert(whole.all.len == pieces.all.len);
+	assert(whole.all.len == 0 || memcmp(whole.all.data, pieces.all.data, whole.all.len) == 0);
+	buf_free(&whole.all);
+	buf_free(&pieces.all);
 	return 0;
 }
