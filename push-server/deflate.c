@@ -118,7 +118,7 @@ int inflate_message(struct deflater *d, const void *in, size_t len, size_t max, 
 	if (len > UINT_MAX)
 		return -EMSGSIZE;
 	if (len == 0)
-		return 0;	/* not what 7.2.3.6 would send, but it can mean one thing only */
+		return buf_reserve(out, 1);	/* not what 7.2.3.6 would send, but it can mean one thing only */
 	if (!d->has_in) {
 		if (inflateInit2(&d->in, -WINDOW_BITS) != Z_OK)
 			return -ENOMEM;

@@ -157,7 +157,9 @@ static int input_payload(struct input *in, const struct input_handler *h, void *
 		return 0;
 	if (in->opcode == FRAME_TEXT && !in->is_compressed && in->utf8.need)
 		return -CLOSE_BAD_DATA;
-	r = h->on_message(arg, in->opcode, in->is_compressed, (uint8_t *)in->message.data, in->message.len);
+	/* An empty message is nowhere, but not NULL. */
+	r = h->on_message(arg, in->opcode, in->is_compressed, in->message.len ? (uint8_t *)in->message.data : in->control,
+			  in->message.len);
 	in->opcode = 0;
 	buf_free(&in->message);
 	return r;

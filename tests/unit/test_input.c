@@ -19,6 +19,7 @@ struct heard {
 
 static int heard_add(struct heard *h, char kind, const uint8_t *data, size_t len)
 {
+	assert_non_null(data);
 	assert_int_equal(buf_addf(&h->words, "%s%c:%.*s", h->words.len ? " " : "", kind, (int)len, (const char *)data), 0);
 	return ++h->count == h->stop_at ? h->answer : 0;
 }
