@@ -22,6 +22,8 @@ enum {
 	SLOW_WAIT_MS = 30000,		/* the same for a slow reader, who is to learn why when it reads again; little waits for it */
 	STALLED_MS = 20000,		/* a reader that in so long takes neither all that waits ... */
 	STALLED_BYTES = 16 << 10,	/* ... nor so much of it is a slow one: 4408 */
+	RESERVE_BLOCKS = 64,		/* of a worker, for when memory is short; used up, members are lost to their rooms */
+	RESERVE_BYTES = 192,		/* in each */
 	ACCEPTS_PER_TURN = 64,
 	ACCEPT_PAUSE_MS = 100,		/* after running out of descriptors */
 	BACKLOG = 4096,

@@ -127,7 +127,7 @@ static void tell_run(struct mail *mail, void *worker)
 void home_tell(struct worker *from, const char *room, struct post *p)
 {
 	size_t len = strlen(room) + 1;
-	struct tell_mail *m = malloc(sizeof(*m) + len);
+	struct tell_mail *m = worker_mail_new(from, sizeof(*m) + len);
 
 	if (!m)
 		return;
@@ -295,7 +295,7 @@ static void leave_run(struct mail *mail, void *worker)
 void home_tell_leave(struct worker *from, const char *room, const struct uid *uid, bool is_asked)
 {
 	size_t len = strlen(room) + 1;
-	struct leave_mail *m = malloc(sizeof(*m) + len);
+	struct leave_mail *m = worker_mail_new(from, sizeof(*m) + len);
 
 	if (!m) {
 		log_error("no-memory", "what=leave");

@@ -56,6 +56,8 @@ static struct room *place_open(struct conn *c, const char *name, const char *cid
 	struct place *more;
 	struct room *r;
 
+	if (c->state != CONN_OPEN)
+		return NULL;	/* it ended for want of memory in the midst of this, and has left its rooms */
 	if (c->place.room && c->more_count + 1 >= c->worker->server->config->push.max_rooms) {
 		request_refuse(c, ERR_TOO_LARGE, "this connection is in as many rooms as it may be", cid, tag);
 		return NULL;
@@ -74,6 +76,10 @@ static struct room *place_open(struct conn *c, const char *name, const char *cid
 	r->joining++;
 	return r;
 short_of_memory:
+	if (r) {
+		room_hold(r);
+		room_release(r);	/* which frees it if it was made for this */
+	}
 	request_refuse(c, ERR_STORE, request_no_memory, cid, tag);
 	return NULL;
 }

@@ -9,17 +9,12 @@
 enum { RELAY_POST_BYTES = 256 };
 
 struct relay {
+	struct mail mail;	/* first: the permission.  One is on its way at most: nothing stops a sender anew before it has it */
 	atomic_uint refs;
 	atomic_size_t bytes;
 	atomic_bool is_stopped;
 	size_t high;		/* bytes */
 	struct mailbox *to;
-	struct conn_ref sender;
-	void (*resume)(void *worker, struct conn_ref sender);
-};
-
-struct resume_mail {
-	struct mail mail;
 	struct conn_ref sender;
 	void (*resume)(void *worker, struct conn_ref sender);
 };
@@ -60,26 +55,19 @@ bool relay_add(struct relay *r, size_t len)
 
 static void resume_run(struct mail *mail, void *worker)
 {
-	struct resume_mail *m = (struct resume_mail *)mail;
+	struct relay *r = (struct relay *)mail;
 
-	m->resume(worker, m->sender);
-	free(m);
+	r->resume(worker, r->sender);
+	relay_unref(r);
 }
 
 void relay_done(struct relay *r, size_t len)
 {
 	len += RELAY_POST_BYTES;
-	if (atomic_fetch_sub(&r->bytes, len) - len <= r->high / 2 &&
-	    atomic_exchange(&r->is_stopped, false)) {
-		struct resume_mail *m = malloc(sizeof(*m));
-
-		/* Without memory for the mail the sender stays stopped until its idle time ends it. */
-		if (m) {
-			m->mail.run = resume_run;
-			m->sender = r->sender;
-			m->resume = r->resume;
-			mailbox_post(r->to, &m->mail);
-		}
+	if (atomic_fetch_sub(&r->bytes, len) - len <= r->high / 2 && atomic_exchange(&r->is_stopped, false)) {
+		atomic_fetch_add(&r->refs, 1);
+		r->mail.run = resume_run;
+		mailbox_post(r->to, &r->mail);
 	}
 	relay_unref(r);
 }

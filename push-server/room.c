@@ -11,6 +11,8 @@
 #include "request.h"
 #include "worker.h"
 
+enum { POSTS_LEAST = 4 };
+
 /* --- members --- */
 
 struct room *room_find(struct worker *w, const char *name)
@@ -88,6 +90,12 @@ int room_join(struct room *r, struct conn *c)
 		r->members = members;
 		r->size = size;
 	}
+	if (!r->posts) {	/* here, where one newcomer alone is lost without them */
+		r->posts = calloc(POSTS_LEAST, sizeof(struct post *));
+		if (!r->posts)
+			return -ENOMEM;
+		r->post_size = POSTS_LEAST;
+	}
 	place->index = r->count;
 	r->members[r->count++] = c;
 	r->joining--;
@@ -137,17 +145,14 @@ void room_tell(struct room *r, struct post *p)
 	if (r->count == 0)
 		return;
 	if (r->post_count == r->post_size) {
-		uint32_t size = r->post_size ? r->post_size * 2 : 4;
-		struct post **posts = realloc(r->posts, size * sizeof(struct post *));
+		struct post **posts = realloc(r->posts, 2 * r->post_size * sizeof(struct post *));
 
-		if (!posts) {
-			/* Nobody may miss a message and go on as if nothing were: these reconnect and ask for what they missed. */
-			while (r->count)
-				conn_end(r->members[r->count - 1]);
-			return;
+		if (posts) {
+			r->posts = posts;
+			r->post_size *= 2;
+		} else {
+			room_flush(r);		/* then in several writes */
 		}
-		r->posts = posts;
-		r->post_size = size;
 	}
 	r->posts[r->post_count++] = post_ref(p);
 	if (!r->is_dirty) {
@@ -347,7 +352,7 @@ static void room_mail_run(struct mail *mail, void *worker)
 int room_tell_worker(struct worker *from, unsigned to, const char *room, struct post *p)
 {
 	size_t len = strlen(room) + 1;
-	struct room_mail *m = malloc(sizeof(*m) + len);
+	struct room_mail *m = worker_mail_new(from, sizeof(*m) + len);
 
 	if (!m)
 		return -ENOMEM;

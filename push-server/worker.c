@@ -150,6 +150,20 @@ void worker_post(struct worker *w, struct mail *mail)
 	mailbox_post(&w->mailbox, mail);
 }
 
+static bool reserve_fill(struct worker *w)
+{
+	while (w->reserve_count < RESERVE_BLOCKS && (w->reserve[w->reserve_count] = malloc(RESERVE_BYTES)))
+		w->reserve_count++;
+	return w->reserve_count == RESERVE_BLOCKS;
+}
+
+void *worker_mail_new(struct worker *w, size_t size)
+{
+	void *mail = malloc(size);
+
+	return mail || size > RESERVE_BYTES || w->reserve_count == 0 ? mail : w->reserve[--w->reserve_count];
+}
+
 void worker_send(struct worker *w, unsigned to, struct mail *mail)
 {
 	STAILQ_INSERT_TAIL(&w->outbox[to], mail, link);
@@ -213,6 +227,7 @@ static void worker_end_turn(struct worker *w)
 		w->dead_conns = c->next;
 		conn_free(c);
 	}
+	reserve_fill(w);
 	metric_add(&w->metrics.turns, 1);
 }
 
@@ -325,7 +340,7 @@ int worker_init(struct worker *w, struct server *server, unsigned index)
 	w->outbox = calloc(server->worker_count, sizeof(*w->outbox));
 	w->outbox_count = calloc(server->worker_count, sizeof(*w->outbox_count));
 	w->read_buf = malloc(READ_BYTES);
-	if (!w->base || !w->outbox || !w->outbox_count || !w->read_buf)
+	if (!w->base || !w->outbox || !w->outbox_count || !w->read_buf || !reserve_fill(w))
 		return -ENOMEM;
 	for (i = 0; i < server->worker_count; i++)
 		STAILQ_INIT(&w->outbox[i]);
@@ -390,6 +405,8 @@ void worker_fini(struct worker *w)
 	buf_free(&w->gathered);
 	buf_free(&w->inflated);
 	buf_free(&w->deflated);
+	while (w->reserve_count)
+		free(w->reserve[--w->reserve_count]);
 	free(w->slots);
 	free(w->outbox);
 	free(w->outbox_count);

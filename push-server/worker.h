@@ -62,6 +62,8 @@ struct worker {
 	uint32_t deflater_used_ms;
 	uint8_t *read_buf;		/* READ_BYTES */
 	struct buf scratch, gathered, inflated, deflated;
+	void *reserve[RESERVE_BLOCKS];	/* for worker_mail_new */
+	unsigned reserve_count;
 	struct log_limit log_limit;
 	struct metrics metrics;
 	int64_t tick_due_us;
@@ -92,6 +94,10 @@ void worker_post(struct worker *w, struct mail *mail);
 
 /* w's thread: mail to another worker (or to itself), which leaves at the end of the turn. */
 void worker_send(struct worker *w, unsigned to, struct mail *mail);
+
+/* Memory for a small mail without which others would go on with a wrong idea: that a member is still there, that nothing was
+ * said.  When there is none it comes from a few blocks that are kept for this; NULL only when these are used up as well. */
+void *worker_mail_new(struct worker *w, size_t size);
 
 /* The connection of that name, or NULL when it has gone. */
 struct conn *worker_conn(struct worker *w, struct conn_ref ref);

@@ -29,10 +29,48 @@
 #include "push-server/worker.h"
 #include "utf8.h"
 
-enum { CLIENTS = 4, FDS = 1024, WAITING_MAX = 8, SETTLE_TURNS = 40 };
+enum { CLIENTS = 4, FDS = 1024, WAITING_MAX = 8, SETTLE_TURNS = 2000 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* --- allocations that fail: of the program's own, in the worker's thread --- */
+
+static _Thread_local unsigned fails_in;		/* with the how many-th from now; 0: none does */
+
+void *__wrap_malloc(size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+char *__real_strdup(const char *text);
+
+static bool fails_now(void)
+{
+	return fails_in && --fails_in == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return fails_now() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails_now() ? NULL : __real_strdup(text);
+}
 
 /* --- sockets that are not --- */
 
@@ -95,18 +133,23 @@ ssize_t __wrap_recv(int fd, void *out, size_t size, int flags)
 static ssize_t fake_write(struct fake *f, const struct iovec *parts, size_t count)
 {
 	size_t left = f->budget == 255 ? SIZE_MAX : f->budget, sum = 0, i;
+	unsigned kept = fails_in;
 
+	fails_in = 0;		/* what follows is the test's own */
 	assert(!f->is_shut);
-	if (f->is_reset || f->budget == 254) {
-		errno = f->is_reset ? ECONNRESET : EPIPE;
-		return -1;
-	}
 	for (i = 0; i < count && left; i++) {
 		size_t n = parts[i].iov_len < left ? parts[i].iov_len : left;
 
+		if (f->is_reset || f->budget == 254)
+			break;
 		assert(buf_add(&f->out, parts[i].iov_base, n) == 0);
 		sum += n;
 		left -= n;
+	}
+	fails_in = kept;
+	if (f->is_reset || f->budget == 254) {
+		errno = f->is_reset ? ECONNRESET : EPIPE;
+		return -1;
 	}
 	if (sum == 0 && left == 0) {
 		errno = EAGAIN;
@@ -227,10 +270,15 @@ static void deliver(void *arg, struct history_batch *batch)
 	pthread_mutex_unlock(&lock);
 }
 
+static unsigned armed;		/* fails_in while the worker runs */
+
 static void turn(void)
 {
+	fails_in = armed;
 	event_base_loop(worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	worker_read_mail(&worker);
+	armed = fails_in;
+	fails_in = 0;
 	pthread_mutex_lock(&lock);
 	while (delivered != submitted)
 		pthread_cond_wait(&all_done, &lock);
@@ -245,12 +293,12 @@ static void tick(void)
 
 /* --- the server --- */
 
-static char folder[] = "/tmp/wxchat-fuzz-XXXXXX";
+static char folder[200];
 static char query[2][256];	/* credentials of two users, as a URL's query */
 
 static void folder_remove(void)
 {
-	char command[64];
+	char command[256];
 
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	if (system(command) != 0)
@@ -302,11 +350,12 @@ static void config_write(char *path, size_t size)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct history_options options = { .map_size = 16 << 20, .relaxed = true, .per_room = 20, .deliver = deliver };
-	char path[128], why[CONFIG_WHY_SIZE];
+	char path[256], why[CONFIG_WHY_SIZE];
 
 	(void)argc;
 	(void)argv;
 	log_init("fuzz", LOG_ERROR_LEVEL);
+	snprintf(folder, sizeof(folder), "%s/wxchat-fuzz-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	assert(crypto_init() == 0 && map_init_key() == 0 && mkdtemp(folder));
 	atexit(folder_remove);
 	config_write(path, sizeof(path));
@@ -475,6 +524,7 @@ static void everybody_goes(void)
 	int fd;
 
 	accept_error = 0;
+	armed = 0;
 	read_size = SIZE_MAX;
 	atomic_store(&server.is_over_memory, false);
 	for (fd = 0; fd < FDS; fd++)
@@ -597,6 +647,9 @@ static void step(struct script *s)
 		break;
 	case 14:
 		atomic_store(&server.is_over_memory, next(s) & 1);
+		break;
+	case 15:
+		armed = next(s);
 		break;
 	default:
 		client_does(s, byte >> 5 & 3, operation);
