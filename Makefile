@@ -135,11 +135,12 @@ soak: $(BUILD)/.deps-test
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/liblogin.a $(BUILD)/libpush.a $(BUILD)/libshared.a
 	@mkdir -p $(@D)
-	$(call say,LINK $@)$(CC) $(cflags) -I. -fsanitize=fuzzer $(ldflags) $(wrap) -o $@ $< $(BUILD)/libpush.a $(BUILD)/liblogin.a $(BUILD)/libshared.a \
+	$(call say,LINK $@)$(CC) $(cflags) -I. -fsanitize=fuzzer $(ldflags) $(wrap) -o $@ $< $(or $(fuzzed),$(BUILD)/liblogin.a $(BUILD)/libpush.a) $(BUILD)/libshared.a \
 		$(libs_login) $(libs_push)
 # Its sockets, memory, clock and history are the fuzzer's.
 $(BUILD)/fuzz/fuzz_worker: wrap := $(addprefix -Wl$(comma)--wrap=,recv send sendmsg accept4 shutdown close malloc calloc realloc strdup \
 	clock_gettime history_submit)
+$(BUILD)/fuzz/fuzz_worker: fuzzed := $(BUILD)/libpush.a
 fuzzers: $(fuzzers)
 FUZZ_S ?= 20
 fuzz: $(BUILD)/.deps-test
