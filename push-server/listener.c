@@ -4,11 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,6 +28,7 @@ struct listener {
 	struct event ev;
 	struct worker *worker;
 	int spare_fd;		/* given up when there are no descriptors left, to answer one more */
+	int most_fd;		/* a connection's descriptor is below it */
 	uint32_t paused_ms;
 	bool is_tcp, is_paused;
 };
@@ -273,30 +276,54 @@ static void listener_pause(struct listener *l)
 	l->paused_ms = worker_now();
 }
 
-/* No descriptors left: the spare one serves to say so to one of those who wait; the others wait a moment. */
-static void listener_starved(struct listener *l)
+/* Says that there is no room, and closes. */
+static void listener_refuse(struct listener *l, int fd)
 {
 	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\n"
 				     "Connection: close\r\n\r\n";
-	struct worker *w = l->worker;
-	int fd;
+	char unread[4096];
+	unsigned reads;
 
-	if (l->spare_fd >= 0) {
+	if (!l->worker->server->tls || !l->is_tcp)
+		send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(fd, SHUT_WR);
+	/* Closing over unread bytes would reset the connection, and the answer with it. */
+	for (reads = 0; reads < 4 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; reads++)
+		;
+	close(fd);
+	metric_add(&l->worker->metrics.refused_descriptors, 1);
+}
+
+/* No descriptors left: the spare one serves to say so to one of those who wait; the others wait a moment. */
+static void listener_starved(struct listener *l, int accepted)
+{
+	struct worker *w = l->worker;
+	int fd = accepted;
+
+	if (fd < 0 && l->spare_fd >= 0) {
 		close(l->spare_fd);
 		fd = accept4(event_get_fd(&l->ev), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			if (!w->server->tls || !l->is_tcp)
-				send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-			shutdown(fd, SHUT_WR);
-			close(fd);
-			metric_add(&w->metrics.refused_descriptors, 1);
-		}
+		l->spare_fd = -1;
 	}
-	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		listener_refuse(l, fd);
+	if (l->spare_fd < 0)
+		l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (log_allowed(&w->log_limit, 1, clock_mono_ms()))
 		log_warn("no-descriptors", "connections=%u more=\"raise the limit: ulimit -n, LimitNOFILE=\"",
 			 w->conn_count);
 	listener_pause(l);
+}
+
+/* The first descriptor that is not for connections: each worker keeps one back, or the workers would take each other's
+ * spare ones, and then nobody could be answered. */
+static int listener_most(const struct server *s)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return (int)files.rlim_cur - (int)s->worker_count;
 }
 
 static void listener_on_event(evutil_socket_t fd, short what, void *arg)
@@ -314,9 +341,13 @@ static void listener_on_event(evutil_socket_t fd, short what, void *arg)
 
 		if (conn_fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-				listener_starved(l);
+				listener_starved(l, -1);
 			else if (errno == ECONNABORTED || errno == EINTR)
 				continue;
+			return;
+		}
+		if (conn_fd >= l->most_fd) {
+			listener_starved(l, conn_fd);
 			return;
 		}
 		metric_add(&w->metrics.accepted, 1);
@@ -340,6 +371,7 @@ int listener_start(struct worker *w)
 			continue;
 		l->worker = w;
 		l->is_tcp = s->listening[i].is_tcp;
+		l->most_fd = listener_most(s);
 		l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		event_assign(&l->ev, w->base, s->listening[i].fd, EV_READ | EV_PERSIST, listener_on_event, l);
 		if (event_add(&l->ev, NULL) < 0)
