@@ -145,11 +145,12 @@ void room_tell(struct room *r, struct post *p)
 	if (r->count == 0)
 		return;
 	if (r->post_count == r->post_size) {
-		struct post **posts = realloc(r->posts, 2 * r->post_size * sizeof(struct post *));
+		uint32_t size = r->post_size ? 2 * r->post_size : POSTS_LEAST;
+		struct post **posts = realloc(r->posts, size * sizeof(struct post *));
 
 		if (posts) {
 			r->posts = posts;
-			r->post_size *= 2;
+			r->post_size = size;
 		} else {
 			room_flush(r);		/* then in several writes */
 		}

@@ -161,7 +161,9 @@ void *worker_mail_new(struct worker *w, size_t size)
 {
 	void *mail = malloc(size);
 
-	return mail || size > RESERVE_BYTES || w->reserve_count == 0 ? mail : w->reserve[--w->reserve_count];
+	if (!mail && size <= RESERVE_BYTES && w->reserve_count > 0)
+		mail = w->reserve[--w->reserve_count];
+	return mail;
 }
 
 void worker_send(struct worker *w, unsigned to, struct mail *mail)
