@@ -121,20 +121,6 @@ void request_join(struct conn *c, const char *room, const char *since, const cha
 	join_send(c, ask, 0);
 }
 
-void request_room(struct conn *c, const char *room, uint32_t tag)
-{
-	struct ask *ask;
-
-	if (!home_name_valid(room, strlen(room))) {
-		request_bad(c, request_room_rule, NULL, tag);
-		return;
-	}
-	if ((ask = ask_new(REQUEST_JOIN))) {
-		ask_address(ask, room, "");
-		join_send(c, ask, tag);
-	}
-}
-
 /* Fills the members that only some operations have; the refusal's words or NULL. */
 static const char *operation_read(struct ask *ask, const struct operation *op, struct json_object *tree)
 {

@@ -48,9 +48,6 @@ void ask_free(struct ask *ask);
 /* Carries out what the JSON text says: a message when it has no `op`. */
 void request_take(struct conn *c, const char *text, size_t len, uint32_t tag);
 
-/* Joins a room, as the operation does. */
-void request_room(struct conn *c, const char *room, uint32_t tag);
-
 /* Refuses to the connection alone; it stays. */
 void request_refuse(struct conn *c, enum error e, const char *message, const char *cid, uint32_t tag);
 
