@@ -101,7 +101,9 @@ test('what is said appears by itself, and the buttons do what they say', async (
 	const page = await open(t, views['wide-light']);
 	const bad = await Person.join(sys, 'bad', '深夜电台'), lone = people.at(-1);
 	const go = async () => {
+		const answered = page.waitForResponse((answer) => answer.request().method() === 'POST');
 		await page.click('#act-go');
+		assert.equal((await answered).status(), 200);
 		await page.waitForSelector('.toast');
 	};
 	await page.click('.room-line:has-text("深夜电台")');

@@ -13,6 +13,7 @@
 // webConfig(sys): text added to the web server's configuration
 // env:    more environment for fcgi-login and push-server
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -30,13 +31,27 @@ export const appSecret = '0123456789abcdef0123456789abcdef';
 
 const isRoot = process.getuid() === 0;
 
+// A port on which nothing listens, for this process alone: below the range from which the kernel hands out ports by itself,
+// and marked by an abstract socket, which nobody else can have and which goes with the process.
 export async function freePort() {
-	const server = net.createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const { port } = server.address();
-	server.close();
-	await once(server, 'close');
-	return port;
+	for (;;) {
+		const port = crypto.randomInt(10000, 30000);
+		if (await listens({ path: `\0wxchat-port-${port}` }, (mark) => mark.unref())
+			&& await listens({ port, host: '127.0.0.1' }, (server) => once(server.close(), 'close')))
+			return port;
+	}
+}
+
+// Whether a server could listen there; then it is handed on.
+async function listens(where, then) {
+	const server = net.createServer();
+	try {
+		await once(server.listen(where), 'listening');
+	} catch {
+		return false;
+	}
+	await then(server);
+	return true;
 }
 
 // Every child of this process, so that none outlives it.
