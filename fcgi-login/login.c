@@ -12,10 +12,14 @@
 #include "me.h"
 #include "params.h"
 #include "routes.h"
+#include "text.h"
 #include "userinfo.h"
 #include "utf8.h"
 
-enum { CODE_MAX = 512 };
+enum {
+	CODE_MAX = 512,
+	ANSWER_LIKELY = 1500
+};
 
 struct login {
 	const char *code, *encrypted, *iv, *raw, *signature;	/* NULL when absent */
@@ -105,20 +109,11 @@ static enum error login_verify(struct call *c, struct login *lg)
 	return ERR_NONE;
 }
 
-/* Puts what WeChat told of the user into lg->user; what does not fit is left out. */
-static void login_take_info(struct login *lg)
+static void login_take_names(struct login *lg)
 {
-	struct buf text = BUF_LIMIT(INFO_MAX);
 	const char *nick, *avatar, *union_id;
 	size_t len;
 
-	snprintf(lg->user.openid, sizeof(lg->user.openid), "%s", lg->who.openid);
-	snprintf(lg->user.unionid, sizeof(lg->user.unionid), "%s", lg->who.unionid);
-	if (!lg->info)
-		return;
-	if (json_add(&text, lg->info) == 0)
-		memcpy(lg->user.info, text.data, text.len + 1);
-	buf_free(&text);
 	union_id = json_text(lg->info, "unionId", &len);
 	if (union_id && len <= OPENID_MAX && !*lg->user.unionid)
 		memcpy(lg->user.unionid, union_id, len + 1);
@@ -133,6 +128,17 @@ static void login_take_info(struct login *lg)
 	avatar = json_text(lg->info, "avatarUrl", &len);
 	if (avatar && len <= AVATAR_MAX)
 		memcpy(lg->user.avatar, avatar, len + 1);
+}
+
+/* Puts what WeChat told of the user into lg->user; what does not fit is left out. */
+static void login_take_user(struct login *lg)
+{
+	text_copy(lg->user.openid, sizeof(lg->user.openid), lg->who.openid);
+	text_copy(lg->user.unionid, sizeof(lg->user.unionid), lg->who.unionid);
+	if (!lg->info)
+		return;
+	login_take_names(lg);
+	me_keep(lg->info, lg->user.info);
 }
 
 static enum error login_store(struct call *c, struct login *lg)
@@ -161,9 +167,10 @@ static enum error login_answer(struct call *c, const struct session *session, co
 	int r;
 
 	hex_encode(session->id, sizeof(session->id), id);
-	r = buf_addf(out, "{\"" WAFER_MAGIC "\":1,\"session\":{\"id\":\"%s\",\"skey\":\"%s\",\"expires\":%lld},"
-		     "\"code\":0,\"message\":\"%s\",\"data\":{\"skey\":\"%s.%s\",\"userinfo\":",
-		     id, skey, (long long)(session->expires_ms / 1000), message, id, skey);
+	if ((r = buf_reserve(out, ANSWER_LIKELY)) == 0)
+		r = buf_addf(out, "{\"" WAFER_MAGIC "\":1,\"session\":{\"id\":\"%s\",\"skey\":\"%s\",\"expires\":%lld},"
+			     "\"code\":0,\"message\":\"%s\",\"data\":{\"skey\":\"%s.%s\",\"userinfo\":",
+			     id, skey, (long long)(session->expires_ms / 1000), message, id, skey);
 	if (r == 0)
 		r = me_add(out, user, false);
 	if (r == 0)
@@ -191,7 +198,7 @@ static enum error login_by_code(struct call *c, struct login *lg)
 	if ((e = login_rate(c, "user", lg->who.openid, c->config->login.rate_per_user)) != ERR_NONE ||
 	    (e = login_verify(c, lg)) != ERR_NONE)
 		return e;
-	login_take_info(lg);
+	login_take_user(lg);
 	if ((e = login_store(c, lg)) != ERR_NONE)
 		return e;
 	memcpy(c->uid, lg->user.uid, sizeof(c->uid));

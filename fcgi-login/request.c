@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { HEAD_LIKELY = 256 };
+
 /* Headers that decide who somebody is, by the beginning of their names. */
 static const char *const deciding[] = { "HTTP_X_WX_", "HTTP_AUTHORIZATION=", "HTTP_X_FORWARDED_" };
 
@@ -248,9 +250,11 @@ int request_answer(struct request *rq, const struct answer *a)
 
 	assert(!rq->answered);
 	rq->answered = true;
-	r = buf_addf(&out, "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-		     "X-Content-Type-Options: nosniff\r\n",
-		     a->status, status_text(a->status), a->type, a->body.len);
+	r = buf_reserve(&out, HEAD_LIKELY + a->headers.len + a->body.len);
+	if (r == 0)
+		r = buf_addf(&out, "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+			     "X-Content-Type-Options: nosniff\r\n",
+			     a->status, status_text(a->status), a->type, a->body.len);
 	if (r == 0 && !strcasestr(buf_str(&a->headers), "cache-control:"))
 		r = buf_adds(&out, "Cache-Control: no-store\r\n");
 	if (r == 0)

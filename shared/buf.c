@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LIKELY_TEXT = 128 };
+
 void buf_free(struct buf *b)
 {
 	free(b->data);
@@ -62,19 +64,25 @@ int buf_adds(struct buf *b, const char *text)
 
 int buf_addf(struct buf *b, const char *format, ...)
 {
+	size_t room;
 	va_list ap, again;
 	int n, r;
 
+	if (b->size - b->len < LIKELY_TEXT)
+		buf_reserve(b, LIKELY_TEXT);	/* mostly it fits then, and is written but once */
+	room = b->size - b->len;
 	va_start(ap, format);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, ap);
+	n = vsnprintf(room ? b->data + b->len : NULL, room, format, ap);
 	va_end(ap);
 	r = n < 0 ? -EINVAL : buf_reserve(b, (size_t)n);
-	if (r == 0) {
+	if (r == 0 && (size_t)n >= room)
 		vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
-		b->len += (size_t)n;
-	}
 	va_end(again);
+	if (r == 0)
+		b->len += (size_t)n;
+	else if (room)
+		b->data[b->len] = '\0';
 	return r;
 }
 

@@ -10,10 +10,10 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { NONCE_LEN = 12, TAG_LEN = 16, HMAC_KEY_KEPT = 64, PUSH_BLOCK = 32, AES_BLOCK = 16 };
 
@@ -92,11 +92,22 @@ static int crypto_failed(int r)
 	return r;
 }
 
+/* The kernel's generator, not OpenSSL's: a small request is cheaper there, and no fork can make two processes draw the same. */
 int crypto_random(void *out, size_t len)
 {
-	if (len > INT_MAX)
-		return -EINVAL;
-	return RAND_bytes(out, (int)len) == 1 ? 0 : crypto_failed(-EIO);
+	uint8_t *p = out;
+
+	while (len > 0) {
+		ssize_t n = getrandom(p, len, 0);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
 }
 
 static int crypto_digest(EVP_MD_CTX *ctx, const EVP_MD *md, const struct span *parts, size_t count, uint8_t *out)

@@ -164,6 +164,23 @@ static CURLcode limit_protocols(const struct curl_table *c, CURL *easy, bool is_
 	return code;
 }
 
+/* The request's target goes apart from the URL, of which libcurl would take apart and put together every character, twice.
+ * A signature is over the URL, and a fragment is nothing to send. */
+static CURLcode set_url(const struct curl_table *c, CURL *e, const struct http_request *rq)
+{
+	const char *host = strstr(rq->url, "://") + 3, *target = host + strcspn(host, "/?#");
+	size_t len = (size_t)(target - rq->url);
+	char server[300];
+	CURLcode code;
+
+	if (*target != '/' || strchr(target, '#') || rq->aws_sigv4 || len >= sizeof(server))
+		return curl_set_text(c, e, CURLOPT_URL, rq->url);
+	memcpy(server, rq->url, len);
+	server[len] = '\0';
+	code = curl_set_text(c, e, CURLOPT_URL, server);
+	return code == CURLE_OK ? curl_set_text(c, e, CURLOPT_REQUEST_TARGET, target) : code;
+}
+
 static CURLcode set_up(const struct curl_table *c, struct http *h, const struct http_request *rq, struct transfer *t)
 {
 	CURL *e = h->easy;
@@ -171,7 +188,7 @@ static CURLcode set_up(const struct curl_table *c, struct http *h, const struct 
 	CURLcode code = limit_protocols(c, e, is_plain);
 
 #define SET(call) do { if (code == CURLE_OK) code = (call); } while (0)
-	SET(curl_set_text(c, e, CURLOPT_URL, rq->url));
+	SET(set_url(c, e, rq));
 	SET(curl_set_long(c, e, CURLOPT_NOSIGNAL, 1));
 	SET(curl_set_long(c, e, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms));
 	SET(curl_set_long(c, e, CURLOPT_CONNECTTIMEOUT_MS, (long)rq->timeout_ms));

@@ -47,8 +47,10 @@ static int add_escaped(struct buf *out, const char *value)
 
 int question_add(struct question *q, const char *name, const char *value)
 {
-	int r = buf_addf(&q->query, "%s%s=", q->query.len ? "&" : "", name);
+	int r = buf_adds(&q->query, q->query.len ? "&" : "");
 
+	if (r == 0 && (r = buf_adds(&q->query, name)) == 0)
+		r = buf_adds(&q->query, "=");
 	return r < 0 ? r : add_escaped(&q->query, value);
 }
 
