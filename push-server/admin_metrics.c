@@ -189,6 +189,7 @@ static int hook_figures(const struct figures *f, struct buf *out)
 		{ "wxchat_notices_sent_total", "counter", "subscribe messages sent", h->notices_sent },
 		{ "wxchat_notices_refused_total", "counter", "subscribe messages without consent", h->notices_refused },
 		{ "wxchat_notices_failed_total", "counter", "subscribe messages that failed", h->notices_failed },
+		{ "wxchat_notices_waiting", "gauge", "messages of which the absent may have to be told", h->notices_waiting },
 		{ "wxchat_media_recalled_total", "counter", "messages recalled for a risky file", h->media_recalled },
 	};
 	int r = 0;

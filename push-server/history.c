@@ -339,6 +339,7 @@ static void *history_main(void *arg)
 	bool is_over, has_work;
 	uint64_t bytes;
 
+	pthread_setname_np(pthread_self(), "history");
 	STAILQ_INIT(&batch);
 	if (h->has_erasures)
 		history_erase(h);

@@ -46,7 +46,7 @@ bool hooks_wants(const struct hooks *h, enum hook_event kind);
 struct hooks_stats {
 	uint64_t checks_passed, checks_refused, checks_failed, checks_recalled, checks_waiting;
 	uint64_t webhook_calls, webhook_failed, webhook_events, webhook_dropped, webhook_waiting;
-	uint64_t notices_sent, notices_refused, notices_failed, media_recalled;
+	uint64_t notices_sent, notices_refused, notices_failed, notices_waiting, media_recalled;
 };
 void hooks_stats(struct hooks *h, struct hooks_stats *out);
 

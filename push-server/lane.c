@@ -17,7 +17,7 @@ struct lane {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct mail_list list;	/* under lock, as all below */
-	unsigned waiting;
+	unsigned waiting;		/* with the one that is under way */
 	bool stopping, has_thread;
 };
 
@@ -47,13 +47,19 @@ static struct mail *lane_next(struct lane *l, bool *over)
 			break;
 	}
 	mail = STAILQ_FIRST(&l->list);
-	if (mail != NULL) {
+	if (mail != NULL)
 		STAILQ_REMOVE_HEAD(&l->list, link);
-		l->waiting--;
-	}
 	*over = mail == NULL && l->stopping;
 	pthread_mutex_unlock(&l->lock);
 	return mail;
+}
+
+static void lane_do(struct lane *l, struct mail *mail)
+{
+	mail->run(mail, l->options.owner);
+	pthread_mutex_lock(&l->lock);
+	l->waiting--;
+	pthread_mutex_unlock(&l->lock);
 }
 
 static void *lane_run(void *arg)
@@ -69,7 +75,7 @@ static void *lane_run(void *arg)
 		if (over)
 			return NULL;
 		if (mail != NULL)
-			mail->run(mail, l->options.owner);
+			lane_do(l, mail);
 		if (l->options.tick_ms > 0 && clock_mono_ms() - ticked_ms >= l->options.tick_ms) {
 			l->options.tick(l->options.owner);
 			ticked_ms = clock_mono_ms();

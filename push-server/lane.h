@@ -22,6 +22,7 @@ struct lane *lane_new(const struct lane_options *options);
 /* Takes the mail on 0; it is run in the lane's thread, in order.  -EAGAIN when too much waits, -ESHUTDOWN after
  * lane_stop. */
 int lane_post(struct lane *l, struct mail *mail);
+/* How many are not done yet, the one under way among them. */
 unsigned lane_waiting(struct lane *l);
 
 /* Takes no more, runs what waits, ends the thread. */

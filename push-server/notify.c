@@ -342,4 +342,5 @@ void notify_stats(const struct notify *n, struct hooks_stats *out)
 	out->notices_sent = atomic_load(&n->sent);
 	out->notices_refused = atomic_load(&n->refused);
 	out->notices_failed = atomic_load(&n->failed);
+	out->notices_waiting = lane_waiting(n->lane);
 }

@@ -360,6 +360,7 @@ void *worker_run(void *worker)
 {
 	struct worker *w = worker;
 
+	pthread_setname_np(pthread_self(), "worker");
 	while (!w->done) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		worker_end_turn(w);

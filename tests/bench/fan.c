@@ -1,10 +1,11 @@
 /* fan.c - rooms full of phones: some of them talk, all of them listen, and a server's processor time for each delivery
  * is measured.
  *   fan -p PORT -P PID[,PID] -u PATH [-s SESSIONS] [-w] [-R rooms] [-m members of each] [-t talkers of each]
- *       [-x strangers] [-i in flight] [-b bytes of a delivery]
+ *       [-x strangers] [-i in flight] [-b bytes of a delivery] [-W bytes of the receive buffers]
  * PATH's first %u becomes the room's number.  A message is in flight until every member of its room has it; -w waits for the
- * server's greeting.  Strangers are in rooms of ten of their own and silent.  When all are in, it says so in a line of JSON;
- * then each number on a line of stdin is a run of so many messages, answered by its figures. */
+ * server's greeting.  Strangers are in rooms of ten of their own and silent; with -t 0 all are.  When all are in, it says so in
+ * a line of JSON; then each number on a line of stdin is a run of so many messages, answered by its figures.  What a delivery
+ * took, from saying to having, is exact with one message in flight. */
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,12 +16,18 @@
 #include "lib/phones.h"
 #include "lib/usage.h"
 
-enum { WINDOW = 256, STRANGERS_A_ROOM = 10 };
+enum { WINDOW = 256, STRANGERS_A_ROOM = 10, DELAYS = 50000 };
 
-/* How many of the room's members have each of the messages that are not with everybody yet. */
+/* Of each message that is not with everybody yet: how many of the room's members have it, and when it was said. */
 struct hall {
 	unsigned have[WINDOW];
+	int64_t said_ns[WINDOW];
 	uint64_t said;
+};
+
+/* What the deliveries of a run took, in tenths of milliseconds. */
+struct delays {
+	uint64_t count[DELAYS], all;
 };
 
 struct fan {
@@ -29,6 +36,7 @@ struct fan {
 	const char *path;
 	unsigned rooms, members, talkers, strangers, in_flight, bytes;
 	struct hall *halls;
+	struct delays delays;
 	uint64_t deliveries, complete, said;
 	uint64_t length;		/* of the last delivery */
 	char text[8192];
@@ -53,12 +61,33 @@ static void fan_path(unsigned index, char *out, size_t size, void *arg)
 		snprintf(out, size, "%s", f->path);
 }
 
+static void delay_note(struct delays *d, int64_t ns)
+{
+	int64_t tenths = ns / 100000;
+
+	d->count[tenths < DELAYS ? tenths : DELAYS - 1]++;
+	d->all++;
+}
+
+/* The delay, in milliseconds, that so many hundredths of the deliveries did not pass. */
+static double delay_of(const struct delays *d, unsigned hundredths)
+{
+	uint64_t seen = 0;
+	unsigned i;
+
+	for (i = 0; i < DELAYS - 1; i++)
+		if ((seen += d->count[i]) * 100 >= d->all * hundredths)
+			break;
+	return (i + 1) / 10.0;
+}
+
 static void fan_message(struct phone *phone, void *arg)
 {
 	struct fan *f = arg;
 	struct hall *hall = &f->halls[phone->index % f->rooms];
 	unsigned *have = &hall->have[phone->received % WINDOW];
 
+	delay_note(&f->delays, now_ns() - hall->said_ns[phone->received % WINDOW]);
 	f->deliveries++;
 	f->length = phone->length;
 	if (++*have == f->members) {
@@ -72,7 +101,9 @@ static void fan_say(struct fan *f)
 {
 	unsigned room = (unsigned)(f->said % f->rooms);
 	unsigned talker = (unsigned)(f->said / f->rooms % f->talkers);
+	struct hall *hall = &f->halls[room];
 
+	hall->said_ns[++hall->said % WINDOW] = now_ns();	/* as many as a phone has received of them */
 	phone_say(&f->phones.all[talker * f->rooms + room], f->text, f->text_len);
 	f->said++;
 }
@@ -111,13 +142,14 @@ static void fan_measure(struct fan *f, unsigned messages)
 	uint64_t deliveries = f->deliveries;
 	int64_t wall = now_ns(), own = usage_own_ns();
 
+	memset(&f->delays, 0, sizeof(f->delays));
 	usage_read(&f->watched, &before);
 	fan_run(f, messages);
 	usage_read(&f->watched, &after);
 	used = usage_since(&before, &after);
-	printf("{\"messages\":%u,\"deliveries\":%llu,\"cpuNs\":%lld,\"userUs\":%lld,\"wallNs\":%lld,\"ownNs\":%lld}\n",
-	       messages, (unsigned long long)(f->deliveries - deliveries), (long long)used.cpu_ns, (long long)used.user_us,
-	       (long long)(now_ns() - wall), (long long)(usage_own_ns() - own));
+	printf("{\"messages\":%u,\"deliveries\":%llu,\"cpuNs\":%lld,\"userUs\":%lld,\"wallNs\":%lld,\"ownNs\":%lld,"
+	       "\"p50Ms\":%.1f,\"p99Ms\":%.1f}\n", messages, (unsigned long long)(f->deliveries - deliveries), (long long)used.cpu_ns, (long long)used.user_us,
+	       (long long)(now_ns() - wall), (long long)(usage_own_ns() - own), delay_of(&f->delays, 50), delay_of(&f->delays, 99));
 	fflush(stdout);
 }
 
@@ -149,13 +181,13 @@ static unsigned number(const char *text)
 
 int main(int argc, char *argv[])
 {
-	struct fan f = { .path = "/", .rooms = 1, .members = 10, .talkers = 1, .in_flight = 1,
+	static struct fan f = { .path = "/", .rooms = 1, .members = 10, .talkers = 1, .in_flight = 1,
 			 .bytes = 256, .phones = { .at_once = 128 } };
 	const char *sessions = NULL;
 	unsigned messages;
 	int option;
 
-	while ((option = getopt(argc, argv, "p:P:u:s:wR:m:t:x:i:b:")) != -1) {
+	while ((option = getopt(argc, argv, "p:P:u:s:wR:m:t:x:i:b:W:")) != -1) {
 		switch (option) {
 		case 'p': f.phones.port = number(optarg); break;
 		case 'P': watched_add(&f.watched, optarg); break;
@@ -168,11 +200,12 @@ int main(int argc, char *argv[])
 		case 'x': f.strangers = number(optarg); break;
 		case 'i': f.in_flight = number(optarg); break;
 		case 'b': f.bytes = number(optarg); break;
+		case 'W': f.phones.window = (int)number(optarg); break;
 		default: die("see the head of tests/bench/fan.c for what it takes");
 		}
 	}
-	if (f.rooms == 0 || f.talkers == 0 || f.talkers > f.members || f.in_flight > f.rooms * (WINDOW - 1))
-		die("rooms need members, and some of these to talk");
+	if (f.rooms == 0 || f.members == 0 || f.talkers > f.members || f.in_flight > f.rooms * (WINDOW - 1))
+		die("rooms need members, of whom some may talk");
 	descriptors_raise();
 	f.halls = calloc(f.rooms, sizeof(*f.halls));
 	if (!f.halls)
@@ -188,11 +221,12 @@ int main(int argc, char *argv[])
 	if (f.phones.refused)
 		die("%u of %u connections were refused", f.phones.refused, f.phones.count);
 	phones_settle(&f.phones, 1500);		/* joins are told at most once a second */
-	fan_compose(&f);
+	if (f.talkers)
+		fan_compose(&f);
 	printf("{\"bytes\":%llu}\n", (unsigned long long)f.length);
 	fflush(stdout);
 	setvbuf(stdin, NULL, _IONBF, 0);	/* or poll would not know of lines that were read already */
-	while ((messages = fan_wish(&f)) > 0)
+	while ((messages = fan_wish(&f)) > 0 && f.talkers)
 		fan_measure(&f, messages);
 	phones_fini(&f.phones);
 	return 0;

@@ -92,6 +92,35 @@ export async function strangers(bench, report) {
 	report.figure('15,000 to 100', median(pick(runs[1], 'cpu')) / median(pick(runs[0], 'cpu')), '×');
 }
 
+export async function stopped(bench, report) {
+	const members = 10000, stopping = 100, bytes = 8000;
+	report.part(`Slow consumers: ${stopping} of ${members} members of one room are stopped (SIGSTOP)`,
+		`${bytes} bytes a delivery, one in flight; what a delivery to the others takes`);
+	const server = await bench.push({ workers: 0, config: { push: { queue_kb: 64 } } });
+	const open = () => fs.readdirSync(`/proc/${server.pids[0]}/fd`).length;
+	const slow = await bench.fan(server, { m: stopping, t: 0, W: 65536 });
+	const others = await bench.fan(server, { m: members - stopping, i: 1, b: bytes });
+	const moving = [], held = [], before = open();
+	for (let i = 0; i < 6; i++)
+		moving.push(await others.run(60));
+	slow.signal('SIGSTOP');
+	for (let i = 0; i < 10; i++)		// the kernel keeps 4 MB for each; then they are slow
+		held.push(await others.run(60));
+	for (let s = 0; s < 40 && before - open() < stopping; s++)	// they have half a minute to hear why they are closed
+		await new Promise((resolve) => setTimeout(resolve, 1000));
+	const cut = before - open(), usual = median(pick(moving, 'p99'));
+	slow.signal('SIGKILL');
+	await others.stop();
+	await slow.stop();
+	await server.stop();
+	report.figure('everybody reads: 50th percentile', pick(moving, 'p50'), 'ms');
+	report.figure('everybody reads: 99th percentile', pick(moving, 'p99'), 'ms');
+	report.figure('some are stopped: 50th percentile', pick(held, 'p50'), 'ms');
+	report.figure('some are stopped: 99th percentile', pick(held, 'p99'), 'ms');
+	report.figure('99th percentile, to everybody reading', held.map((run) => run.p99 / usual), '×', { most: 1.1 });
+	report.figure('the stopped who were cut off', cut, 'phones', { least: stopping });
+}
+
 export async function workers(bench, report) {
 	report.part('Workers: one room of 1,000 on one worker and on two', '16 in flight; the generator needs a core of its own');
 	const servers = [await bench.push({ workers: 1 }), await bench.push({ workers: 2 })];

@@ -249,6 +249,8 @@ test('an absent user is told once, with consent, until they come back', async (t
 		assert.equal((await sys.wx('subscribe', 'away', { tmplIds: ['TEMPLATE'] })).TEMPLATE, 'accept');
 	/* here, so not told */
 	await here.ask({ text: true, content: 'you see this', room });
+	while (metricSum(await metrics(sys), 'wxchat_notices_waiting') > 0)
+		await new Promise((resolve) => setTimeout(resolve, 20));
 	await away.ask({ op: 'leave', room });
 	await here.ask({ text: true, content: '你在吗?'.repeat(10), room });
 	await here.ask({ text: true, content: 'still?', room });

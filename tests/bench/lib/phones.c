@@ -70,6 +70,8 @@ static void phone_connect(struct phones *p, struct phone *phone)
 		die("no socket: %s", strerror(errno));
 	setsockopt(phone->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	setsockopt(phone->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (p->window)
+		setsockopt(phone->fd, SOL_SOCKET, SO_RCVBUF, &p->window, sizeof(p->window));
 	if (bind(phone->fd, (struct sockaddr *)&from, sizeof(from)) < 0)
 		die("no address to connect from: %s", strerror(errno));
 	if (connect(phone->fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)

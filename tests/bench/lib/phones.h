@@ -30,6 +30,7 @@ struct phones {
 	/* In. */
 	unsigned port, count;
 	unsigned at_once;		/* handshakes under way at the same time */
+	int window;			/* bytes that the kernel may take in for each; 0: as many as it likes */
 	bool is_welcomed;		/* the server's first frame tells that one is in */
 	const struct session *sessions;	/* one each, used round and round; NULL: none is shown */
 	unsigned session_count;

@@ -127,8 +127,9 @@ http {
 				}
 				const r = JSON.parse(program.lines[before]);
 				return { cpu: r.cpuNs / r.deliveries / 1e3, user: r.userUs / r.deliveries, wall: r.wallNs / r.deliveries / 1e3,
-					own: r.ownNs / r.deliveries / 1e3 };
+					own: r.ownNs / r.deliveries / 1e3, p50: r.p50Ms, p99: r.p99Ms };
 			},
+			signal: (name) => program.child.kill(name),
 			stop: () => {
 				program.child.stdin.end();
 				return program.exited;
