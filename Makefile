@@ -32,7 +32,8 @@ but_main = $(filter-out %/main.o,$(call objs,$(1)))
 programs := $(addprefix $(BUILD)/bin/,fcgi-login push-server wxchatctl)
 unit     := $(patsubst tests/unit/%.c,$(BUILD)/test/%,$(wildcard tests/unit/test_*.c))
 fuzzers  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-benches  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+benches  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c)) \
+	$(if $(wildcard /usr/include/libwebsockets.h),$(BUILD)/bench/lws)
 
 .PHONY: all tools run test unit check asan tsan fault bench benches soak fuzz lint format deps preview install uninstall clean help
 .DELETE_ON_ERROR:
@@ -125,6 +126,9 @@ fault:
 $(BUILD)/bench/%: tests/bench/%.c $(call objs,tests/bench/lib) $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	$(call say,LINK $@)$(CC) $(cflags) -I. $(ldflags) -MMD -MP -MF $@.d -o $@ $< $(call objs,tests/bench/lib) $(BUILD)/libshared.a $(libs_shared)
+$(BUILD)/bench/lws: tests/bench/peers/lws.c
+	@mkdir -p $(@D)
+	$(call say,LINK $@)$(CC) $(cflags) $(ldflags) -o $@ $< -lwebsockets
 benches: $(benches)
 bench: $(BUILD)/.deps-test
 	@$(MAKE) --no-print-directory all tools benches

@@ -11,7 +11,7 @@ build='gcc make pkg-config libfcgi-dev libjson-c-dev libcurl4-openssl-dev libeve
 	libmagic-dev libexpat1-dev zlib1g-dev libssl-dev'
 run='lighttpd'
 test="$run lighttpd-mod-openssl apache2 libapache2-mod-fcgid nginx libnginx-mod-nchan spawn-fcgi php-cgi curl libcmocka-dev
-	chromium fonts-noto-cjk clang clang-tidy clang-format cppcheck valgrind lmdb-utils"
+	chromium fonts-noto-cjk clang clang-tidy clang-format cppcheck valgrind lmdb-utils libwebsockets-dev"
 
 usage() {
 	echo "usage: etc/deps.sh build|run|test ..." >&2

@@ -22,13 +22,14 @@ const ratios = (runs, to, name) => runs.map((run, i) => run[name] / to[i][name])
 
 export async function fanout(bench, report) {
 	report.part('Fan-out: one room of 1,000 members', `${BYTES} bytes a delivery, one worker, each message stored (sync = batch)`);
-	const servers = [await bench.floor(BYTES), await bench.push(), await bench.ws(), await bench.nchan()].filter(Boolean);
+	const servers = [await bench.floor(BYTES), await bench.push(), await bench.ws(), await bench.nchan(), await bench.lws()]
+		.filter(Boolean);
 	const budgets = { 'push-server': { most: 0.5 } };
 
 	const one = [];
 	for (const server of servers)
 		one.push(await bench.fan(server, { m: 1000, i: 1, b: BYTES }));
-	const single = await rounds(one, servers.map((server) => ['floor', 'push-server'].includes(server.name) ? 300 : 60));
+	const single = await rounds(one, servers.map((server) => ['floor', 'push-server', 'libwebsockets'].includes(server.name) ? 300 : 60));
 	for (const fan of one)
 		await fan.stop();
 	for (const [i, server] of servers.entries()) {
@@ -43,7 +44,7 @@ export async function fanout(bench, report) {
 	const many = [];
 	for (const server of servers.slice(1))
 		many.push(await bench.fan(server, { m: 1000, i: 16, t: 16, b: BYTES }));
-	const burst = await rounds(many, servers.slice(1).map((server) => server.name === 'push-server' ? 3200 : 160));
+	const burst = await rounds(many, servers.slice(1).map((server) => ['push-server', 'libwebsockets'].includes(server.name) ? 3200 : 160));
 	for (const fan of many)
 		await fan.stop();
 	for (const [i, server] of servers.slice(1).entries()) {

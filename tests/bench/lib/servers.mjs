@@ -60,6 +60,12 @@ export class Bench {
 			{ path: '/ws?room=%u', shows: true, welcomed: true });
 	}
 
+	// Nothing when the library was not there to build it with.
+	lws() {
+		const program = path.join(tools, 'lws');
+		return fs.existsSync(program) ? this.#announced('libwebsockets', program, [], { path: '/ws?room=%u' }) : undefined;
+	}
+
 	// As it comes, but for what is named here.
 	async push({ workers = 1, config = {} } = {}) {
 		this.sessions;
