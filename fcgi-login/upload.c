@@ -245,6 +245,9 @@ static enum error upload_direct(struct call *c)
 		type = r > 0 ? media_type_named(types, text) : NULL;
 	if (!type)
 		return ERR_UNSUPPORTED_MEDIA;
+	/* nobody tells us when a file has arrived in the bucket, so what WeChat is to judge comes through here */
+	if (type->check && !strcmp(c->config->media.check, "on"))
+		return call_fail(c, ERR_NOT_FOUND, "files of this type are checked: POST them to this URL");
 	r = query_get(c->rq->query, c->rq->query_len, "size", text, sizeof(text));
 	if (r != -ENOENT) {
 		size = r > 0 ? strtoull(text, &end, 10) : 0;

@@ -45,7 +45,7 @@ CONFIG_CHOICE(media, store, "local", "local|s3", "local: in dir; s3: in a bucket
 CONFIG_TEXT(media, types, "image/jpeg image/png image/gif image/webp audio/mpeg audio/mp4 audio/aac audio/x-wav video/mp4 application/pdf", NOT_EMPTY, "media types that may be uploaded, as found in the content")
 CONFIG_INT(media, quota_user_mb, 0, 0, 1048576, "bytes a user may keep, in MiB; 0 = no limit")
 CONFIG_INT(media, quota_total_mb, 0, 0, 16777216, "bytes all may keep, in MiB; 0 = no limit")
-CONFIG_CHOICE(media, check, "off", "off|on", "ask WeChat's media check about images and audio; refused ones are removed and recalled")
+CONFIG_CHOICE(media, check, "off", "off|on", "ask WeChat's media check about images and audio; refused ones are removed and recalled, and none goes directly into a bucket")
 CONFIG_TEXT(media, s3_endpoint, "", IS_BASE_URL, "https://cos.ap-shanghai.myqcloud.com or another S3-compatible service")
 CONFIG_TEXT(media, s3_region, "us-east-1", 0, "region named in signatures")
 CONFIG_TEXT(media, s3_bucket, "", 0, "bucket")

@@ -100,6 +100,17 @@ test('forms are only for what might be uploaded', async () => {
 	assert.equal(await ask({ direct: 1 }, {}), 401);
 });
 
+test('what WeChat is to check does not pass it by', async (t) => {
+	const own = await startSystem({ web: 'nginx', config: { media: bucket({ check: 'on' }) } });
+	t.after(() => own.stop());
+	const user = await own.login('checked');
+	const ask = (type) => own.call('GET', 'upload', { headers: user.headers, query: { direct: 1, type } });
+	const image = await ask('image/png');
+	assert.equal(image.status, 404, image.text);
+	assert.equal(image.body.error, 'ERR_NOT_FOUND');	// after which the client uploads it in the usual way
+	assert.equal((await ask('application/pdf')).status, 200, 'WeChat judges images and audio alone');
+});
+
 test('the bucket may have another name in public, and stand in the host\'s name', async (t) => {
 	const own = await startSystem({ web: 'nginx', config: { media: bucket({ s3_style: 'host', s3_endpoint: 'https://cos.ap-shanghai.myqcloud.com',
 		s3_region: 'ap-shanghai', s3_url: 'https://cdn.example.com/' }) } });
