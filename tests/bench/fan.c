@@ -1,11 +1,13 @@
 /* fan.c - rooms full of phones: some of them talk, all of them listen, and a server's processor time for each delivery
  * is measured.
  *   fan -p PORT -P PID[,PID] -u PATH [-s SESSIONS] [-w] [-R rooms] [-m members of each] [-t talkers of each]
- *       [-x strangers] [-i in flight] [-b bytes of a delivery] [-W bytes of the receive buffers]
+ *       [-x strangers] [-i in flight] [-b bytes of a delivery] [-W bytes of the receive buffers] [-B]
  * PATH's first %u becomes the room's number.  A message is in flight until every member of its room has it; -w waits for the
  * server's greeting.  Strangers are in rooms of ten of their own and silent; with -t 0 all are.  When all are in, it says so in
  * a line of JSON; then each number on a line of stdin is a run of so many messages, answered by its figures.  What a delivery
- * took, from saying to having, is exact with one message in flight. */
+ * took, from saying to having, is exact with one message in flight.
+ * -B: never sleeps while messages are in flight.  Phones are woken by their own kernels; whether this program happens to
+ * sleep when something is sent to it, and the sender pays for waking it, is chance, and can be half of what a send costs. */
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,6 +19,8 @@
 #include "lib/usage.h"
 
 enum { WINDOW = 256, STRANGERS_A_ROOM = 10, DELAYS = 50000 };
+
+static const int64_t PATIENCE_NS = 1000000000;
 
 /* Of each message that is not with everybody yet: how many of the room's members have it, and when it was said. */
 struct hall {
@@ -34,6 +38,7 @@ struct fan {
 	struct phones phones;
 	struct watched watched;
 	const char *path;
+	bool is_busy;
 	unsigned rooms, members, talkers, strangers, in_flight, bytes;
 	struct hall *halls;
 	struct delays delays;
@@ -111,11 +116,15 @@ static void fan_say(struct fan *f)
 static void fan_run(struct fan *f, unsigned messages)
 {
 	uint64_t until = f->said + messages;
+	int64_t patience_ns = now_ns() + PATIENCE_NS;
 
 	while (f->complete < until) {
 		while (f->said < until && f->said - f->complete < f->in_flight)
 			fan_say(f);
-		if (!phones_turn(&f->phones, 10000))
+		if (f->is_busy && now_ns() < patience_ns) {
+			if (phones_turn(&f->phones, 0))
+				patience_ns = now_ns() + PATIENCE_NS;
+		} else if (!phones_turn(&f->phones, 10000))
 			die("%llu of %llu messages are with everybody, and nothing moves any more",
 			    (unsigned long long)f->complete, (unsigned long long)f->said);
 	}
@@ -187,7 +196,7 @@ int main(int argc, char *argv[])
 	unsigned messages;
 	int option;
 
-	while ((option = getopt(argc, argv, "p:P:u:s:wR:m:t:x:i:b:W:")) != -1) {
+	while ((option = getopt(argc, argv, "p:P:u:s:wR:m:t:x:i:b:W:B")) != -1) {
 		switch (option) {
 		case 'p': f.phones.port = number(optarg); break;
 		case 'P': watched_add(&f.watched, optarg); break;
@@ -200,6 +209,7 @@ int main(int argc, char *argv[])
 		case 'x': f.strangers = number(optarg); break;
 		case 'i': f.in_flight = number(optarg); break;
 		case 'b': f.bytes = number(optarg); break;
+		case 'B': f.is_busy = true; break;
 		case 'W': f.phones.window = (int)number(optarg); break;
 		default: die("see the head of tests/bench/fan.c for what it takes");
 		}

@@ -28,7 +28,7 @@ export async function fanout(bench, report) {
 
 	const one = [];
 	for (const server of servers)
-		one.push(await bench.fan(server, { m: 1000, i: 1, b: BYTES }));
+		one.push(await bench.fan(server, { m: 1000, i: 1, b: BYTES, B: true }));
 	const single = await rounds(one, servers.map((server) => ['floor', 'push-server', 'libwebsockets'].includes(server.name) ? 300 : 60));
 	for (const fan of one)
 		await fan.stop();
@@ -81,7 +81,7 @@ export async function strangers(bench, report) {
 	const runs = [];
 	for (const x of [100, 15000]) {
 		const server = await bench.push();
-		const fan = await bench.fan(server, { m: 100, i: 1, b: BYTES, x });
+		const fan = await bench.fan(server, { m: 100, i: 1, b: BYTES, x, B: true });
 		const own = [];
 		for (let round = 0; round < ROUNDS; round++)
 			own.push(await fan.run(1000));

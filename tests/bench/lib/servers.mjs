@@ -117,7 +117,7 @@ http {
 
 	// Phones in rooms, connected: run(messages) gives one run's figures for each delivery, in microseconds.
 	async fan(server, options) {
-		const args = Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)]);
+		const args = Object.entries(options).flatMap(([name, value]) => value === true ? [`-${name}`] : [`-${name}`, String(value)]);
 		const program = new Program(path.join(tools, 'fan'), [...this.#aim(server), ...args],
 			{ stdio: ['pipe', 'pipe', 'pipe'] });
 		const { bytes } = JSON.parse((await program.line(/^\{"bytes".*/))[0]);
