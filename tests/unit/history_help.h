@@ -8,45 +8,26 @@
 #include <unistd.h>
 
 #include "push-server/history_internal.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/store_dir.h"
 
 #define UID_A "aaaaaaaaaaaaaaaaaaaa"
 #define UID_B "bbbbbbbbbbbbbbbbbbbb"
 
 enum { T0 = 1000000000 };	/* a moment, ms */
 
-static char dir[64], why[200];
-
-static inline void dir_make(char path[static 64])
-{
-	strcpy(path, "/tmp/test-history-XXXXXX");
-	assert_non_null(mkdtemp(path));
-}
-
-static inline void dir_remove(const char *path)
-{
-	static const char *const names[] = { "data.mdb", "lock.mdb" };
-	char name[128];
-	size_t i;
-
-	for (i = 0; i < COUNT(names); i++) {
-		snprintf(name, sizeof(name), "%s/%s", path, names[i]);
-		unlink(name);
-	}
-	rmdir(path);
-}
+static char dir[STORE_DIR_MAX], why[200];
 
 static inline int setup(void **state)
 {
 	(void)state;
-	dir_make(dir);
+	store_dir_make(dir);
 	return 0;
 }
 
 static inline int teardown(void **state)
 {
 	(void)state;
-	dir_remove(dir);
+	store_dir_remove(dir);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* test_bans.c - who is banned, as the login program reads it from the push server's store. */
-#include "unit.h"
+#include "store_dir.h"
 
 #include <endian.h>
 #include <unistd.h>
@@ -9,25 +9,19 @@
 
 enum { NOW = 1000000 };
 
-static char dir[64], why[200];
+static char dir[STORE_DIR_MAX], why[200];
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test-bans-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	store_dir_make(dir);
+	return 0;
 }
 
 static int teardown(void **state)
 {
-	char path[128];
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/lock.mdb", dir);
-	unlink(path);
-	rmdir(dir);
+	store_dir_remove(dir);
 	return 0;
 }
 

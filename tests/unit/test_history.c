@@ -637,7 +637,7 @@ static void a_backup_is_whole_and_once_restored_of_another_epoch(void **state)
 	append(h, "lobby", "two");
 	assert_int_equal(recall_at(h, "lobby", 2, UID_A, false, T0), 0);
 	strcpy(epoch, history_epoch(h));
-	dir_make(copy);
+	store_dir_make(copy);
 	assert_int_equal(history_backup(h, copy), 0);
 	append(h, "lobby", "three");
 	stop(h);
@@ -654,7 +654,7 @@ static void a_backup_is_whole_and_once_restored_of_another_epoch(void **state)
 	h = start_with(options);
 	assert_string_equal(history_epoch(h), other);
 	stop(h);
-	dir_remove(copy);
+	store_dir_remove(copy);
 }
 
 static int forget_epoch(MDB_txn *txn, void *arg)

@@ -273,7 +273,7 @@ static void a_restored_backup_can_be_erased_in(void **state)
 	key_of(h, 7, key, NULL, NULL);
 	key_of(h, 8, recalled, NULL, NULL);
 	assert_int_equal(recall_at(h, "first", 8, UID_A, false, T0), 0);
-	dir_make(copy);
+	store_dir_make(copy);
 	assert_int_equal(history_backup(h, copy), 0);
 	stop(h);
 	assert_int_equal(file_holds(copy, recalled, KEY_LEN), 0);
@@ -287,7 +287,7 @@ static void a_restored_backup_can_be_erased_in(void **state)
 	strcpy(dir, copy);
 	assert_int_equal(pieces_in_file(key), 0);
 	strcpy(dir, original);
-	dir_remove(copy);
+	store_dir_remove(copy);
 }
 
 int main(void)

@@ -1,9 +1,5 @@
 /* test_mdb.c - what LMDB environments promise: several processes and users, growth, crashes, full disks. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "store_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +7,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,7 +17,7 @@
 #include "shared/mdb.h"
 
 static const char *const tables[] = { "things", "more", NULL };
-static char dir[64], why[200];
+static char dir[STORE_DIR_MAX], why[200];
 
 /* LMDB's writes pass through here (the program's symbol comes before the C library's), so that they can fail. */
 static atomic_bool meta_fails;
@@ -41,20 +34,14 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test-mdb-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	store_dir_make(dir);
+	return 0;
 }
 
 static int teardown(void **state)
 {
-	char path[128];
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/lock.mdb", dir);
-	unlink(path);
-	rmdir(dir);
+	store_dir_remove(dir);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* test_store.c - what the session store promises to the login program, the push server and the operator. */
-#include "unit.h"
+#include "store_dir.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 
 enum { NOW = 1000000000, HOUR = 3600000 };
 
-static char dir[64], why[200];
+static char dir[STORE_DIR_MAX], why[200];
 static struct store *s;
 
 static struct store *open_store(unsigned per_user, bool read_only)
@@ -33,25 +33,17 @@ static struct store *open_store(unsigned per_user, bool read_only)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test-store-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
+	store_dir_make(dir);
 	s = open_store(3, false);
 	return s ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-	char path[128];
-
 	(void)state;
 	store_close(s);
 	s = NULL;
-	snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/lock.mdb", dir);
-	unlink(path);
-	rmdir(dir);
+	store_dir_remove(dir);
 	return 0;
 }
 

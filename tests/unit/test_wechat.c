@@ -1,5 +1,5 @@
 /* test_wechat.c - what is asked of WeChat, and what becomes of each of its answers. */
-#include "unit.h"
+#include "store_dir.h"
 #include "canned.h"
 
 #include <signal.h>
@@ -13,7 +13,7 @@
 #define TOKEN "{\"access_token\":\"T1\",\"expires_in\":7200}"
 
 static char base[64], secret[] = "0123456789abcdef0123456789abcdef", app_id[] = "wx0123456789abcdef", none[] = "";
-static char dir[64];
+static char dir[STORE_DIR_MAX];
 static struct config config;
 static struct canned *server;
 static struct wechat_shared *shared;
@@ -454,20 +454,14 @@ static void the_other_questions(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test-wechat-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	store_dir_make(dir);
+	return 0;
 }
 
 static int teardown(void **state)
 {
-	char path[128];
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/lock.mdb", dir);
-	unlink(path);
-	rmdir(dir);
+	store_dir_remove(dir);
 	return 0;
 }
 
