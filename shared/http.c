@@ -248,7 +248,7 @@ static int add_headers(const struct curl_table *c, const struct http_request *rq
 	size_t i;
 
 	/* A body over 1 MB would wait for leave.  libcurl signs this header and leaves it out: not with SigV4. */
-	if (!rq->aws_sigv4) {
+	if (!rq->aws_sigv4 && (rq->body || rq->read)) {
 		if (!(longer = c->slist_append(*list, "Expect:")))
 			return -ENOMEM;
 		*list = longer;
