@@ -18,6 +18,9 @@ struct walk {
 	uint8_t *items;		/* AT_ONCE of item_size */
 	uint8_t last[KEY_MAX];
 	bool has_last;
+	int (*on_session)(const struct session *, void *);	/* one of the two, by the table */
+	int (*on_user)(const struct user *, void *);
+	void *arg;
 };
 
 /* 1 when the item is to be told of, 0 when it is to be passed over. */
@@ -79,40 +82,44 @@ static int walk_some(struct walk *w, bool *is_end)
 	return r < 0 && r != -ENOENT ? r : n;
 }
 
-int store_each_session(struct store *s, int64_t now_ms, int (*fn)(const struct session *, void *), void *arg)
+static int walk_tell(const struct walk *w, int i)
 {
-	struct session *items = calloc(AT_ONCE, sizeof(*items));
-	struct walk w = { .s = s, .table = T_SESSIONS, .key_len = SESSION_ID_LEN, .item_size = sizeof(*items),
-			  .now_ms = now_ms, .items = (uint8_t *)items };
-	bool is_end = false;
-	int i, n, r = items ? 0 : -ENOMEM;
+	const void *item = w->items + (size_t)i * w->item_size;
 
+	return w->table == T_SESSIONS ? w->on_session(item, w->arg) : w->on_user(item, w->arg);
+}
+
+static int walk_all(struct walk *w)
+{
+	bool is_end = false;
+	int i, n, r = 0;
+
+	w->items = calloc(AT_ONCE, w->item_size);
+	if (!w->items)
+		return -ENOMEM;
 	while (r == 0 && !is_end) {
-		n = walk_some(&w, &is_end);
+		n = walk_some(w, &is_end);
 		for (i = 0; i < n && r == 0; i++)
-			r = fn(&items[i], arg);
+			r = walk_tell(w, i);
 		if (n < 0)
 			r = n;
 	}
-	free(items);
+	free(w->items);
 	return r;
+}
+
+int store_each_session(struct store *s, int64_t now_ms, int (*fn)(const struct session *, void *), void *arg)
+{
+	struct walk w = { .s = s, .table = T_SESSIONS, .key_len = SESSION_ID_LEN, .item_size = sizeof(struct session),
+			  .now_ms = now_ms, .on_session = fn, .arg = arg };
+
+	return walk_all(&w);
 }
 
 int store_each_user(struct store *s, int (*fn)(const struct user *, void *), void *arg)
 {
-	struct user *items = calloc(AT_ONCE, sizeof(*items));
-	struct walk w = { .s = s, .table = T_USERS, .key_len = UID_RAW, .item_size = sizeof(*items),
-			  .items = (uint8_t *)items };
-	bool is_end = false;
-	int i, n, r = items ? 0 : -ENOMEM;
+	struct walk w = { .s = s, .table = T_USERS, .key_len = UID_RAW, .item_size = sizeof(struct user),
+			  .on_user = fn, .arg = arg };
 
-	while (r == 0 && !is_end) {
-		n = walk_some(&w, &is_end);
-		for (i = 0; i < n && r == 0; i++)
-			r = fn(&items[i], arg);
-		if (n < 0)
-			r = n;
-	}
-	free(items);
-	return r;
+	return walk_all(&w);
 }
