@@ -1,20 +1,13 @@
 /* gate.c - a counter with a bounded wait. */
 #include "gate.h"
 
-#include <time.h>
+#include "clock.h"
 
 int gate_init(struct gate *g)
 {
-	pthread_condattr_t attr;
-	int r;
-
 	g->inside = 0;
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	r = -pthread_cond_init(&g->left, &attr);
-	pthread_condattr_destroy(&attr);
-	return r;
+	return clock_cond_init(&g->left);
 }
 
 void gate_fini(struct gate *g)
@@ -30,13 +23,7 @@ bool gate_enter(struct gate *g, int max, int wait_ms)
 
 	pthread_mutex_lock(&g->lock);
 	if (g->inside >= max) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += wait_ms / 1000;
-		until.tv_nsec += wait_ms % 1000 * 1000000L;
-		if (until.tv_nsec >= 1000000000L) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000L;
-		}
+		until = clock_timespec(clock_mono_ms() + wait_ms);
 		while (g->inside >= max && may)
 			may = pthread_cond_timedwait(&g->left, &g->lock, &until) == 0;
 		may = g->inside < max;

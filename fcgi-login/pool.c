@@ -25,7 +25,7 @@ static void pool_grow(struct pool *p);
 
 static void sleep_ms(int ms)
 {
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+	const struct timespec t = clock_timespec(ms);
 
 	nanosleep(&t, NULL);
 }

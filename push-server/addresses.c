@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "encode.h"
+#include "ipaddr.h"
 #include "map.h"
 
 struct address {
@@ -50,9 +51,7 @@ void addresses_free(struct addresses *a)
 
 static void address_name(const uint8_t address[static 16], char out[static 33])
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-	hex_encode(address, memcmp(address, mapped, 12) == 0 ? 16 : 8, out);
+	hex_encode(address, ipaddr_is_v4(address) ? 16 : 8, out);
 }
 
 bool addresses_take(struct addresses *a, const uint8_t address[static 16])

@@ -1,18 +1,18 @@
 /* admin_people.c - the API's calls about people: bans, mutes, enrolments, moderators, and putting somebody out.
  * Each is kept first and then carried out on live connections. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "admin_api.h"
 #include "clock.h"
+#include "ipaddr.h"
 #include "operate.h"
 #include "people.h"
 #include "request.h"
 #include "server.h"
 
-enum { SECONDS_MAX = 315360000, REASON_MAX = 200, BAN_KEY_MAX = 1 + ADDRESS_MAX };
+enum { SECONDS_MAX = 315360000, REASON_MAX = 200, BAN_KEY_MAX = 1 + IPADDR_TEXT };
 
 static void put_number(uint8_t out[static 8], uint64_t n)
 {
@@ -57,11 +57,9 @@ static void done_gone(struct call *call)
 /* The ban's key from uid or address; 0 when the call has been ended. */
 static size_t ban_key(struct call *call, char key[static BAN_KEY_MAX + 1], bool *is_address)
 {
-	/* IPv4 in IPv6's clothes is known by its IPv4 address everywhere. */
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	size_t len = 0;
 	const char *address = json_text(call->body, "address", &len);
-	uint8_t binary[16];
+	uint8_t binary[IPADDR_LEN];
 
 	*is_address = address != NULL;
 	if (address == NULL) {
@@ -72,16 +70,11 @@ static size_t ban_key(struct call *call, char key[static BAN_KEY_MAX + 1], bool 
 		return 1 + UID_LEN;
 	}
 	key[0] = 'a';
-	if (inet_pton(AF_INET, address, binary) == 1)
-		inet_ntop(AF_INET, binary, key + 1, BAN_KEY_MAX);
-	else if (inet_pton(AF_INET6, address, binary) == 1 && memcmp(binary, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, binary + sizeof(mapped), key + 1, BAN_KEY_MAX);
-	else if (inet_pton(AF_INET6, address, binary) == 1)
-		inet_ntop(AF_INET6, binary, key + 1, BAN_KEY_MAX);
-	else {
+	if (!ipaddr_read(address, binary)) {
 		call_fail(call, ERR_BAD_REQUEST, "address: an IPv4 or IPv6 address");
 		return 0;
 	}
+	ipaddr_text(binary, key + 1);
 	return strlen(key);
 }
 

@@ -2,7 +2,6 @@
  * read in conn_read.c, what its messages mean in the dialects. */
 #include "conn_internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +29,9 @@ struct conn_ref conn_name(const struct conn *c)
 	return (struct conn_ref){ c->slot, c->generation, c->worker->index };
 }
 
-void conn_address_text(const struct conn *c, char out[static 46])
+void conn_address_text(const struct conn *c, char out[static IPADDR_TEXT])
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-	if (memcmp(c->address, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, c->address + 12, out, 46);
-	else
-		inet_ntop(AF_INET6, c->address, out, 46);
+	ipaddr_text(c->address, out);
 }
 
 /* Whether what it sends is still read as frames. */

@@ -12,6 +12,7 @@
 #include "dialect.h"
 #include "error.h"
 #include "frame.h"
+#include "ipaddr.h"
 #include "post.h"
 #include "uid.h"
 
@@ -70,7 +71,7 @@ struct conn {
 	struct place *more;	/* the others */
 	int64_t rate_due_us;	/* when the next message would be exactly on rate */
 	uint8_t session[SESSION_ID_LEN];
-	uint8_t address[16];	/* IPv6, or IPv4 mapped */
+	uint8_t address[IPADDR_LEN];
 	uint32_t slot, generation;
 	uint32_t seen_ms;	/* last sign of life */
 	uint32_t ping_ms;	/* last ping sent */
@@ -130,7 +131,7 @@ struct member;
 void conn_authorise(struct conn *c, const uint8_t session[static SESSION_ID_LEN], const struct member *who);
 
 struct conn_ref conn_name(const struct conn *c);
-void conn_address_text(const struct conn *c, char out[static 46]);
+void conn_address_text(const struct conn *c, char out[static IPADDR_TEXT]);
 
 static inline bool conn_is_open(const struct conn *c)
 {

@@ -143,7 +143,6 @@ int history_open_as(const struct history_options *options, const char *boot_id, 
 					.relaxed = options->relaxed, .tables = tables, .schema = schema };
 	struct epoch_work epoch = { .boot_id = boot_id, .relaxed = options->relaxed };
 	struct history *h = calloc(1, sizeof(*h));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!h || text_sealer_new(&h->sealer) < 0) {
@@ -152,10 +151,7 @@ int history_open_as(const struct history_options *options, const char *boot_id, 
 		return -ENOMEM;
 	}
 	pthread_mutex_init(&h->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&h->wake);
 	STAILQ_INIT(&h->waiting);
 	h->per_room = options->per_room > 0 ? options->per_room : 1;
 	h->max_age_ms = options->max_age_ms;
@@ -322,11 +318,9 @@ static void history_commit(struct history *h, struct history_batch *batch, bool 
 /* Waits with the lock held.  False when nothing came for so long that idle rooms may be pruned. */
 static bool history_wait(struct history *h)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(clock_mono_ms() + IDLE_MS);
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += IDLE_MS / 1000;
 	while (STAILQ_EMPTY(&h->waiting) && !h->is_stopping && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&h->wake, &h->lock, &until);
 	return !STAILQ_EMPTY(&h->waiting) || h->is_stopping;

@@ -21,24 +21,12 @@ struct lane {
 	bool stopping, has_thread;
 };
 
-static void moment_after(struct timespec *out, unsigned ms)
-{
-	clock_gettime(CLOCK_MONOTONIC, out);
-	out->tv_sec += ms / 1000;
-	out->tv_nsec += (long)(ms % 1000) * 1000000;
-	if (out->tv_nsec >= 1000000000) {
-		out->tv_nsec -= 1000000000;
-		out->tv_sec++;
-	}
-}
-
 /* The next mail; NULL when a tick is due or, with stopping, when all is done. */
 static struct mail *lane_next(struct lane *l, bool *over)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(clock_mono_ms() + l->options.tick_ms);
 	struct mail *mail;
 
-	moment_after(&until, l->options.tick_ms);
 	pthread_mutex_lock(&l->lock);
 	while (STAILQ_EMPTY(&l->list) && !l->stopping) {
 		if (l->options.tick_ms == 0)
@@ -100,17 +88,13 @@ static int lane_start(struct lane *l)
 struct lane *lane_new(const struct lane_options *options)
 {
 	struct lane *l = calloc(1, sizeof(*l));
-	pthread_condattr_t attr;
 
 	if (l == NULL)
 		return NULL;
 	l->options = *options;
 	STAILQ_INIT(&l->list);
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->more, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&l->more);
 	if (lane_start(l) < 0) {
 		lane_free(l);
 		return NULL;

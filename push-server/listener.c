@@ -260,13 +260,11 @@ void listener_close(struct server *s)
 
 static void peer_address(const struct sockaddr_storage *a, uint8_t out[static 16])
 {
-	memset(out, 0, 16);
-	if (a->ss_family == AF_INET) {
-		memset(out + 10, 0xff, 2);
-		memcpy(out + 12, &((const struct sockaddr_in *)a)->sin_addr, 4);
-	} else if (a->ss_family == AF_INET6) {
-		memcpy(out, &((const struct sockaddr_in6 *)a)->sin6_addr, 16);
-	}
+	memset(out, 0, IPADDR_LEN);
+	if (a->ss_family == AF_INET)
+		ipaddr_from_v4(&((const struct sockaddr_in *)a)->sin_addr, out);
+	else if (a->ss_family == AF_INET6)
+		memcpy(out, &((const struct sockaddr_in6 *)a)->sin6_addr, IPADDR_LEN);
 }
 
 static void listener_pause(struct listener *l)

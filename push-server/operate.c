@@ -74,16 +74,12 @@ int operate_change(struct server *s, const struct change *change, operate_done *
 static struct wait *wait_new(void)
 {
 	struct wait *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 
 	if (w == NULL)
 		return NULL;
 	atomic_init(&w->refs, 2);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->ready, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&w->ready);
 	return w;
 }
 
@@ -122,11 +118,9 @@ static void on_answer(struct ask *ask, const char *json, size_t len)
 
 static int wait_take(struct wait *w, struct buf *answer)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(clock_mono_ms() + OPERATE_WAIT_MS);
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += OPERATE_WAIT_MS / 1000;
 	pthread_mutex_lock(&w->lock);
 	while (!w->is_ready && r == 0)
 		r = -pthread_cond_timedwait(&w->ready, &w->lock, &until);

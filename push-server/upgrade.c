@@ -1,7 +1,6 @@
 /* upgrade.c - the handshake's decisions: path, Origin, limits, dialect, session, room. */
 #include "upgrade.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -50,18 +49,11 @@ static bool address_is_trusted(void *config, const char *address)
 
 static void upgrade_address(struct conn *c, const struct handshake *h)
 {
-	char peer[46], address[46];
-	struct in_addr v4;
+	char peer[IPADDR_TEXT], address[IPADDR_TEXT];
 
 	conn_address_text(c, peer);
 	handshake_address(h, peer, address_is_trusted, (void *)(uintptr_t)c->worker->server->config, address);
-	if (inet_pton(AF_INET, address, &v4) == 1) {
-		memset(c->address, 0, 10);
-		memset(c->address + 10, 0xff, 2);
-		memcpy(c->address + 12, &v4, 4);
-	} else {
-		inet_pton(AF_INET6, address, c->address);
-	}
+	ipaddr_read(address, c->address);
 }
 
 static bool origin_is_let_in(const struct config *config, const struct handshake *h)

@@ -73,15 +73,8 @@ void webhook_post(struct webhook *w, enum hook_event kind, const char *room, con
 /* Waits under the lock until the moment, or until stopping. */
 static void webhook_pause(struct webhook *w, unsigned ms)
 {
-	struct timespec until;
+	const struct timespec until = clock_timespec(clock_mono_ms() + ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	while (!w->stopping && pthread_cond_timedwait(&w->more, &w->lock, &until) != ETIMEDOUT)
 		;
 }
@@ -208,7 +201,6 @@ static void *webhook_run(void *arg)
 struct webhook *webhook_new(const struct config *config)
 {
 	struct webhook *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 
 	if (w == NULL)
 		return NULL;
@@ -217,10 +209,7 @@ struct webhook *webhook_new(const struct config *config)
 	for (enum hook_event i = 0; i < HOOK_EVENTS; i++)
 		w->wants[i] = config_list_has(config->webhook.events, webhook_event_name(i));
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->more, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&w->more);
 	w->http = http_new(&(struct http_options){ .ca_file = NULL });
 	w->has_thread = w->http != NULL && pthread_create(&w->thread, NULL, webhook_run, w) == 0;
 	if (!w->has_thread) {

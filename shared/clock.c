@@ -1,8 +1,6 @@
 /* clock.c - the two clocks. */
 #include "clock.h"
 
-#include <time.h>
-
 static int64_t clock_read_us(clockid_t id)
 {
 	struct timespec t;
@@ -24,4 +22,22 @@ int64_t clock_mono_ms(void)
 int64_t clock_mono_us(void)
 {
 	return clock_read_us(CLOCK_MONOTONIC);
+}
+
+struct timespec clock_timespec(int64_t ms)
+{
+	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+}
+
+int clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+	int r;
+
+	if ((r = pthread_condattr_init(&attr)) != 0)
+		return -r;
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	r = pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+	return -r;
 }

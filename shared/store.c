@@ -65,22 +65,10 @@ struct login {
 
 static int load_user(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], struct user *out)
 {
-	struct user_view v;
 	MDB_val record;
 	int r = store_get(s, txn, T_USERS, val(uid, UID_RAW), &record);
 
-	if (r == 0)
-		r = user_view(&record, &v);
-	if (r < 0)
-		return r;
-	user_from_view(&v, out);
-	uid_write(uid, out->uid);
-	out->info[0] = '\0';
-	if (store_get(s, txn, T_INFOS, val(uid, UID_RAW), &record) == 0 && record.mv_size <= INFO_MAX) {
-		memcpy(out->info, record.mv_data, record.mv_size);
-		out->info[record.mv_size] = '\0';
-	}
-	return 0;
+	return r < 0 ? r : user_whole(s, txn, uid, &record, out);
 }
 
 static int save_user(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const struct user *u)

@@ -70,8 +70,8 @@ struct user_view {
 	int64_t created_ms, seen_ms;
 };
 int user_view(const MDB_val *record, struct user_view *out);
-/* All but uid and info. */
-void user_from_view(const struct user_view *v, struct user *out);
+/* The user of this record, with what is kept of the userInfo. */
+int user_whole(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const MDB_val *record, struct user *out);
 size_t user_encode(const struct user *u, uint8_t out[static USER_RECORD_MAX]);
 
 struct session_view {

@@ -117,7 +117,8 @@ static void text_copy(char *out, const char *from, size_t len)
 	out[len] = '\0';
 }
 
-void user_from_view(const struct user_view *v, struct user *out)
+/* All but uid and info. */
+static void user_from_view(const struct user_view *v, struct user *out)
 {
 	text_copy(out->openid, v->openid, v->openid_len);
 	text_copy(out->nick, v->nick, v->nick_len);
@@ -127,6 +128,22 @@ void user_from_view(const struct user_view *v, struct user *out)
 	out->revision = v->revision;
 	out->created_ms = v->created_ms;
 	out->seen_ms = v->seen_ms;
+}
+
+int user_whole(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const MDB_val *record, struct user *out)
+{
+	struct user_view v;
+	MDB_val info;
+	int r = user_view(record, &v);
+
+	if (r < 0)
+		return r;
+	user_from_view(&v, out);
+	uid_write(uid, out->uid);
+	out->info[0] = '\0';
+	if (store_get(s, txn, T_INFOS, val(uid, UID_RAW), &info) == 0 && info.mv_size <= INFO_MAX)
+		text_copy(out->info, info.mv_data, info.mv_size);
+	return 0;
 }
 
 static size_t text_add(uint8_t *out, size_t at, const char *text, size_t len)

@@ -26,26 +26,13 @@ struct walk {
 /* 1 when the item is to be told of, 0 when it is to be passed over. */
 static int walk_take(struct walk *w, MDB_txn *txn, const MDB_val *key, const MDB_val *record, void *item)
 {
-	struct session_view sv;
-	struct user_view uv;
-	struct user *user = item;
-	MDB_val info;
+	struct session_view v;
 
-	if (w->table == T_SESSIONS) {
-		if (session_view(record, &sv) < 0 || sv.expires_ms <= w->now_ms)
-			return 0;
-		session_from_view(key->mv_data, &sv, item);
-		return 1;
-	}
-	if (user_view(record, &uv) < 0)
+	if (w->table == T_USERS)
+		return user_whole(w->s, txn, key->mv_data, record, item) == 0;
+	if (session_view(record, &v) < 0 || v.expires_ms <= w->now_ms)
 		return 0;
-	user_from_view(&uv, user);
-	uid_write(key->mv_data, user->uid);
-	user->info[0] = '\0';
-	if (store_get(w->s, txn, T_INFOS, *key, &info) == 0 && info.mv_size <= INFO_MAX) {
-		memcpy(user->info, info.mv_data, info.mv_size);
-		user->info[info.mv_size] = '\0';
-	}
+	session_from_view(key->mv_data, &v, item);
 	return 1;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "crypto.h"
 #include "encode.h"
 #include "text.h"
@@ -19,7 +20,6 @@ enum {
 struct wechat_shared *wechat_shared_new(const struct config *config, struct store *store)
 {
 	struct wechat_shared *s = calloc(1, sizeof(*s));
-	pthread_condattr_t attr;
 
 	if (!s)
 		return NULL;
@@ -27,10 +27,7 @@ struct wechat_shared *wechat_shared_new(const struct config *config, struct stor
 	s->store = store;
 	breaker_init(&s->breaker);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->fetched, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&s->fetched);
 	return s;
 }
 

@@ -224,7 +224,7 @@ static enum error ask_once(struct wechat *w, struct question *q, const char *tok
 
 static void pause_ms(int64_t ms)
 {
-	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+	const struct timespec t = clock_timespec(ms);
 
 	nanosleep(&t, NULL);
 }

@@ -120,7 +120,7 @@ static enum error token_from_memory(struct wechat *w, int64_t deadline_ms, char 
 	struct wechat_shared *s = w->shared;
 	char fresh[TOKEN_MAX];
 	int64_t expires_ms;
-	struct timespec until = { deadline_ms / 1000, deadline_ms % 1000 * 1000000 };
+	struct timespec until = clock_timespec(deadline_ms);
 	enum error e = ERR_NONE;
 	bool is_usable;
 
