@@ -16,7 +16,7 @@ int auth_credentials(const struct call *c, struct credentials *out)
 
 bool auth_banned(const struct call *c, const char *uid)
 {
-	return bans_hit(c->w->service->bans, uid, *c->address ? c->address : NULL, c->now_ms);
+	return bans_hit(c->service->bans, uid, *c->address ? c->address : NULL, c->now_ms);
 }
 
 /* Reads stay reads: one write an hour at most, or in a quarter of the life where that is shorter. */
@@ -46,7 +46,7 @@ enum error auth_session(struct call *c, struct session *session, struct user *us
 		c->message = "no session was shown: log in first";
 	explicit_bzero(&shown, sizeof(shown));
 	if (r == -EINVAL || r == -ENOENT || r == -ESTALE) {
-		audit_count(&c->w->service->audit, COUNT_SESSION_INVALID, 1);
+		audit_count(&c->service->audit, COUNT_SESSION_INVALID, 1);
 		return ERR_INVALID_SESSION;
 	}
 	if (r < 0)

@@ -146,7 +146,7 @@ static int on_user_gone(struct call *c, struct json_object *m, const char *event
 	n = store_user_end_sessions(c->store, user.uid);
 	if (n < 0)
 		return n;
-	audit_count(&c->w->service->audit, COUNT_REVOKED, (uint64_t)n);
+	audit_count(&c->service->audit, COUNT_REVOKED, (uint64_t)n);
 	log_info("revoked", "uid=%s event=%s sessions=%d", user.uid, event, n);
 	r = buf_adds(&json, "{\"kind\":\"user\"");
 	if (r == 0)

@@ -1,16 +1,20 @@
 /* login.c - a wx.login code becomes a session: WeChat is asked, what the client sent beside is verified, the user and
- * the session are stored. */
+ * the session are stored.  While the disk takes them, the thread is let go: many logins are committed together, and whoever
+ * commits answers them all. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth.h"
 #include "clock.h"
 #include "encode.h"
 #include "issue.h"
+#include "links.h"
 #include "log.h"
 #include "me.h"
 #include "params.h"
+#include "router.h"
 #include "routes.h"
 #include "text.h"
 #include "userinfo.h"
@@ -22,16 +26,18 @@ enum {
 };
 
 struct login {
+	struct call *call;
+	struct params params;
 	const char *code, *encrypted, *iv, *raw, *signature;	/* NULL when absent */
 	struct wechat_identity who;
 	struct json_object *info;	/* verified, or NULL */
-	struct user user;
-	struct session session;
+	struct store_login made;
 	char skey[SKEY_TEXT_LEN + 1];
 };
 
-static enum error login_read(struct call *c, struct params *p, struct login *lg)
+static enum error login_read(struct call *c, struct login *lg)
 {
+	struct params *p = &lg->params;
 	enum error e = params_init(p, c->rq, (size_t)c->config->login.max_body_kb << 10);
 
 	if (e == ERR_BAD_REQUEST)
@@ -109,53 +115,72 @@ static enum error login_verify(struct call *c, struct login *lg)
 	return ERR_NONE;
 }
 
-static void login_take_names(struct login *lg)
+static void login_take_names(const struct login *lg, struct user *user)
 {
 	const char *nick, *avatar, *union_id;
 	size_t len;
 
 	union_id = json_text(lg->info, "unionId", &len);
-	if (union_id && len <= OPENID_MAX && !*lg->user.unionid)
-		memcpy(lg->user.unionid, union_id, len + 1);
+	if (union_id && len <= OPENID_MAX && !*user->unionid)
+		memcpy(user->unionid, union_id, len + 1);
 	nick = json_text(lg->info, "nickName", &len);
 	if (!nick || len == 0 || userinfo_is_anonymous(nick, len))
 		return;		/* the picture that comes with it is the grey one that everybody gets */
 	if (len > NICK_MAX)
 		for (len = NICK_MAX; len > 0 && ((unsigned char)nick[len] & 0xc0) == 0x80; len--)
 			;
-	memcpy(lg->user.nick, nick, len);
-	lg->user.nick[len] = '\0';
+	memcpy(user->nick, nick, len);
+	user->nick[len] = '\0';
 	avatar = json_text(lg->info, "avatarUrl", &len);
 	if (avatar && len <= AVATAR_MAX)
-		memcpy(lg->user.avatar, avatar, len + 1);
+		memcpy(user->avatar, avatar, len + 1);
 }
 
-/* Puts what WeChat told of the user into lg->user; what does not fit is left out. */
+/* Puts what WeChat told of the user into lg->made; what does not fit is left out. */
 static void login_take_user(struct login *lg)
 {
-	text_copy(lg->user.openid, sizeof(lg->user.openid), lg->who.openid);
-	text_copy(lg->user.unionid, sizeof(lg->user.unionid), lg->who.unionid);
+	struct user *user = &lg->made.user;
+
+	text_copy(user->openid, sizeof(user->openid), lg->who.openid);
+	text_copy(user->unionid, sizeof(user->unionid), lg->who.unionid);
 	if (!lg->info)
 		return;
-	login_take_names(lg);
-	me_keep(lg->info, lg->user.info);
+	login_take_names(lg, user);
+	me_keep(lg->info, user->info);
 }
 
-static enum error login_store(struct call *c, struct login *lg)
+/* A name and a picture for a user who would have none; a picture generated for another address of this site is brought up
+ * to date.  known: as stored, or NULL. */
+static void login_take_placeholders(struct call *c, struct login *lg, const struct user *known)
+{
+	struct store_login *made = &lg->made;
+	struct buf url = BUF_LIMIT(AVATAR_MAX);
+
+	me_name(c->uid, made->nick_if_none);
+	if (links_avatar(c, c->uid, &url) == 0) {
+		memcpy(made->avatar_if_none, url.data, url.len + 1);
+		if (known && !*made->user.avatar && links_is_generated(known->avatar, known->uid))
+			memcpy(made->user.avatar, url.data, url.len + 1);
+	}
+	buf_free(&url);
+}
+
+static enum error login_issue(struct call *c, struct login *lg)
 {
 	const struct config *config = c->config;
+	struct session *session = &lg->made.session;
 	int r;
 
 	r = issue_session(config->wechat.app_id, config->wechat.app_secret, c->settings->seal_key,
 			  lg->who.session_key, c->now_ms, c->now_ms + config->session.max_age * 1000,
-			  &lg->session, lg->skey);
+			  session, lg->skey);
 	if (r < 0) {
 		log_error("session-not-made", "error=%d", -r);
 		return call_fail(c, ERR_STORE, "no session could be made");
 	}
-	memcpy(lg->session.address, c->address, sizeof(lg->session.address));
-	r = store_login(c->store, &lg->user, &lg->session, c->now_ms);
-	return r < 0 ? call_store_failed(c, "login", r) : ERR_NONE;
+	memcpy(session->address, c->address, sizeof(session->address));
+	lg->made.now_ms = c->now_ms;
+	return ERR_NONE;
 }
 
 /* The one answer that serves both wafer SDKs and plain clients. */
@@ -178,9 +203,11 @@ static enum error login_answer(struct call *c, const struct session *session, co
 	return r == 0 ? ERR_NONE : call_fail(c, ERR_STORE, "out of memory");
 }
 
+/* All that comes before the store.  c->uid becomes the user's, known or new. */
 static enum error login_by_code(struct call *c, struct login *lg)
 {
 	struct user known;
+	bool is_known;
 	enum error e;
 
 	if ((e = login_check(c, lg)) != ERR_NONE)
@@ -190,42 +217,44 @@ static enum error login_by_code(struct call *c, struct login *lg)
 	if ((e = login_rate(c, "address", c->address, c->config->login.rate_per_address)) != ERR_NONE ||
 	    (e = login_exchange(c, lg)) != ERR_NONE)
 		return e;
-	if (store_user_by_openid(c->store, lg->who.openid, &known) == 0) {
+	is_known = store_user_by_openid(c->store, lg->who.openid, &known) == 0;
+	if (is_known)
 		memcpy(c->uid, known.uid, sizeof(c->uid));
-		if (auth_banned(c, known.uid))
-			return ERR_BANNED;
-	}
+	if (is_known && auth_banned(c, known.uid))
+		return ERR_BANNED;
 	if ((e = login_rate(c, "user", lg->who.openid, c->config->login.rate_per_user)) != ERR_NONE ||
 	    (e = login_verify(c, lg)) != ERR_NONE)
 		return e;
+	if (!is_known && store_uid_new(c->uid) < 0)
+		return call_fail(c, ERR_STORE, "no session could be made");
+	memcpy(lg->made.user.uid, c->uid, sizeof(c->uid));
 	login_take_user(lg);
-	if ((e = login_store(c, lg)) != ERR_NONE)
-		return e;
-	memcpy(c->uid, lg->user.uid, sizeof(c->uid));
-	me_complete(c, &lg->user);
-	return login_answer(c, &lg->session, lg->skey, &lg->user, "logged in");
+	login_take_placeholders(c, lg, is_known ? &known : NULL);
+	return login_issue(c, lg);
 }
 
 /* Without a code: says that the session lives. */
 static enum error login_by_session(struct call *c, struct login *lg)
 {
+	struct session *session = &lg->made.session;
+	struct user *user = &lg->made.user;
 	struct credentials shown;
 	enum error e;
 
 	if (auth_credentials(c, &shown) == -ENOENT)
 		return call_fail(c, ERR_BAD_REQUEST, "a code of wx.login is missing");
-	if ((e = auth_session(c, &lg->session, &lg->user)) != ERR_NONE) {
+	if ((e = auth_session(c, session, user)) != ERR_NONE) {
 		explicit_bzero(&shown, sizeof(shown));
 		return e;
 	}
 	memcpy(lg->skey, shown.skey, sizeof(lg->skey));
 	explicit_bzero(&shown, sizeof(shown));
-	return login_answer(c, &lg->session, lg->skey, &lg->user, "小程序会话已登录");
+	return login_answer(c, session, lg->skey, user, "小程序会话已登录");
 }
 
 static void login_tell(struct call *c, enum error e)
 {
-	struct audit *audit = &c->w->service->audit;
+	struct audit *audit = &c->service->audit;
 
 	audit_line("login", c->uid, c->address, e == ERR_NONE ? "ok" : error_name(e),
 		   clock_mono_us() - c->began_us);
@@ -237,23 +266,62 @@ static void login_tell(struct call *c, enum error e)
 		audit_count(audit, COUNT_LOGIN_REFUSED, 1);
 }
 
-enum error route_login(struct call *c)
+/* What is needed no more once WeChat's word and the client's have been read. */
+static void login_drop_inputs(struct login *lg)
 {
-	struct params p;
-	struct login lg;
+	json_object_put(lg->info);
+	lg->info = NULL;
+	params_fini(&lg->params);
+	explicit_bzero(&lg->who, sizeof(lg->who));
+}
+
+static void login_end(struct login *lg, enum error e)
+{
+	struct call *c = lg->call;
+
+	explicit_bzero(lg, sizeof(*lg));
+	free(lg);
+	router_end(c, e);
+}
+
+/* In a thread that commits. */
+static void on_stored(void *arg, int r)
+{
+	struct login *lg = arg;
+	struct call *c = lg->call;
 	enum error e;
 
-	memset(&lg, 0, sizeof(lg));
-	e = login_read(c, &p, &lg);
-	if (e == ERR_NONE && !lg.code) {
-		e = login_by_session(c, &lg);
-	} else {
-		if (e == ERR_NONE)
-			e = login_by_code(c, &lg);
-		login_tell(c, e);
+	memcpy(c->uid, lg->made.user.uid, sizeof(c->uid));
+	e = r < 0 ? call_store_failed(c, "login", r)
+		  : login_answer(c, &lg->made.session, lg->skey, &lg->made.user, "logged in");
+	login_tell(c, e);
+	login_end(lg, e);
+}
+
+void route_login(struct call *c)
+{
+	struct login *lg = calloc(1, sizeof(*lg));
+	bool by_session;
+	enum error e;
+
+	if (!lg) {
+		router_end(c, call_fail(c, ERR_STORE, "out of memory"));
+		return;
 	}
-	json_object_put(lg.info);
-	params_fini(&p);
-	explicit_bzero(&lg, sizeof(lg));
-	return e;
+	lg->call = c;
+	e = login_read(c, lg);
+	by_session = e == ERR_NONE && !lg->code;
+	if (by_session)
+		e = login_by_session(c, lg);
+	else if (e == ERR_NONE)
+		e = login_by_code(c, lg);
+	login_drop_inputs(lg);
+	if (e == ERR_NONE && !by_session) {
+		call_let_go(c);
+		store_login_later(c->store, &lg->made, on_stored, lg);
+		return;
+	}
+	if (!by_session)
+		login_tell(c, e);
+	login_end(lg, e);
 }

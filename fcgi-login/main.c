@@ -96,17 +96,23 @@ static int cgi_fail(const char *why)
 	return 0;
 }
 
+static void cgi_ended(struct call *c)
+{
+	(void)c;	/* there is no other */
+}
+
 static int serve_cgi(struct service *service)
 {
 	struct stream stream;
 	struct request rq;
 	struct worker w;
+	struct call c;
 	int r;
 
 	cgi_open(&stream);
 	worker_init(&w, service);
 	r = request_init(&rq, environ, &stream);
-	router_serve(&w, &rq, r == 0, clock_wall_ms());
+	router_serve(&c, &w, &rq, r == 0, clock_wall_ms(), cgi_ended);
 	worker_fini(&w);
 	return 0;
 }
@@ -169,7 +175,9 @@ static int serve_fastcgi(struct service *service, struct listener *l, bool is_ow
 		log_error("cannot-start", "why=\"libfcgi does not start\"");
 		return EXIT_FAILURE;
 	}
-	r = pool_start(&pool, service, l->fd, is_own, (int)service->settings->config->login.threads);
+	r = store_committer_start(service->store);
+	if (r == 0)
+		r = pool_start(&pool, service, l->fd, is_own, (int)service->settings->config->login.threads);
 	if (r < 0) {
 		log_error("cannot-start", "why=\"no thread could be started\" error=%d", -r);
 		return EXIT_FAILURE;
@@ -185,6 +193,7 @@ static int serve_fastcgi(struct service *service, struct listener *l, bool is_ow
 		listen_close(l);
 		_exit(0);	/* their threads still use everything */
 	}
+	store_committer_stop(service->store);
 	listen_close(l);
 	log_info("stopped", "listening=%s", name);
 	return 0;

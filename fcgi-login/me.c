@@ -8,6 +8,11 @@
 #include "links.h"
 #include "log.h"
 
+void me_name(const char *uid, char out[static NICK_MAX + 1])
+{
+	snprintf(out, NICK_MAX + 1, "用户%.4s", uid);
+}
+
 void me_complete(struct call *c, struct user *user)
 {
 	const char *nick = NULL, *avatar = NULL;
@@ -15,7 +20,7 @@ void me_complete(struct call *c, struct user *user)
 	int r;
 
 	if (!*user->nick) {
-		snprintf(user->nick, sizeof(user->nick), "用户%.4s", user->uid);
+		me_name(user->uid, user->nick);
 		nick = user->nick;
 	}
 	if (!*user->avatar || links_is_generated(user->avatar, user->uid)) {

@@ -111,7 +111,7 @@ static enum error message_take(struct call *c, const struct push_query *q, struc
 		r = event_take(c, *m);
 	if (r < 0)
 		return call_store_failed(c, "event", r);	/* WeChat tells it again */
-	audit_count(&c->w->service->audit, COUNT_MESSAGE, !seen);
+	audit_count(&c->service->audit, COUNT_MESSAGE, !seen);
 	c->answer.type = "text/plain; charset=utf-8";
 	return buf_adds(&c->answer.body, "success") == 0 ? ERR_NONE : call_fail(c, ERR_STORE, "out of memory");
 }

@@ -105,7 +105,7 @@ enum error route_phone(struct call *c)
 	r = store_user_update(c->store, user.uid, NULL, NULL, phone.number);
 	if (r < 0)
 		return call_store_failed(c, "phone", r);
-	audit_count(&c->w->service->audit, COUNT_PHONE, 1);
+	audit_count(&c->service->audit, COUNT_PHONE, 1);
 	r = buf_addf(&c->answer.body, "{\"code\":0,\"data\":{\"phoneNumber\":\"%s\",\"purePhoneNumber\":\"%s\","
 		     "\"countryCode\":\"%s\"}}", phone.number, phone.pure, phone.country);
 	return r == 0 ? ERR_NONE : call_fail(c, ERR_STORE, "out of memory");

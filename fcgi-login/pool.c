@@ -30,17 +30,36 @@ static void sleep_ms(int ms)
 	nanosleep(&t, NULL);
 }
 
+/* One connection, from accept to close. */
+struct visit {
+	struct call call;	/* first: on_ended gets this */
+	struct request request;
+	struct fastcgi fastcgi;
+};
+
+static void visit_end(struct call *c)
+{
+	struct visit *v = (struct visit *)c;
+
+	fastcgi_close(&v->fastcgi, v->request.body_ended);
+	free(v);
+}
+
 static void serve_connection(struct worker *w, int fd)
 {
-	struct fastcgi f;
-	struct request rq;
-	int r;
+	struct visit *v = malloc(sizeof(*v));
+	bool is_trusted;
 
-	if (fastcgi_open(&f, fd, PEER_IDLE_MS) < 0)
+	if (!v) {
+		close(fd);
+		return;
+	}
+	if (fastcgi_open(&v->fastcgi, fd, PEER_IDLE_MS) < 0) {
+		free(v);
 		return;		/* no request was begun, so there is nobody to answer */
-	r = request_init(&rq, f.fcgx.envp, &f.stream);
-	router_serve(w, &rq, r == 0, clock_wall_ms());
-	fastcgi_close(&f, rq.body_ended);
+	}
+	is_trusted = request_init(&v->request, v->fastcgi.fcgx.envp, &v->fastcgi.stream) == 0;
+	router_serve(&v->call, w, &v->request, is_trusted, clock_wall_ms(), visit_end);
 }
 
 /* The next connection; -1 when the pool is stopping.  The signal is let in here alone, so that it never breaks off

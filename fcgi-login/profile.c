@@ -205,7 +205,7 @@ enum error route_profile(struct call *c)
 	params_fini(&p);
 	if (e != ERR_NONE)
 		return e;
-	audit_count(&c->w->service->audit, COUNT_PROFILE, 1);
+	audit_count(&c->service->audit, COUNT_PROFILE, 1);
 	r = buf_adds(&c->answer.body, "{\"code\":0,\"data\":");
 	if (r == 0)
 		r = me_add(&c->answer.body, &user, true);

@@ -175,6 +175,12 @@ void request_drain(struct request *rq, int64_t limit)
 		limit -= n;
 }
 
+void request_end_input(struct request *rq)
+{
+	if (rq->body_ended && rq->stream.end_input)
+		rq->stream.end_input(rq->stream.arg);
+}
+
 bool request_has_type(const struct request *rq, const char *type)
 {
 	const char *text = request_variable(rq, "CONTENT_TYPE");

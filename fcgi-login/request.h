@@ -11,10 +11,12 @@
 
 #include "buf.h"
 
-/* Where the bytes come from and go to.  read returns bytes, 0 at the end, negative errno; write all or an error. */
+/* Where the bytes come from and go to.  read returns bytes, 0 at the end, negative errno; write all or an error; end_input
+ * (NULL: nothing to do) waits for whatever ends the input behind the body. */
 struct stream {
 	int (*read)(void *arg, char *out, size_t size);
 	int (*write)(void *arg, const char *bytes, size_t len);
+	void (*end_input)(void *arg);
 	void *arg;
 };
 
@@ -53,6 +55,10 @@ int request_body(struct request *rq, struct buf *out, size_t limit);
 /* Reads what is left of the body, at most limit bytes: a web server that is still writing it would otherwise
  * never see the answer. */
 void request_drain(struct request *rq, int64_t limit);
+
+/* After the body was read: takes what ends the input, waiting for it a moment at most.  A connection that is closed before
+ * that has come would be reset, and the answer with it. */
+void request_end_input(struct request *rq);
 
 /* Does the body announce this media type ("application/json")?  Parameters and case do not matter. */
 bool request_has_type(const struct request *rq, const char *type);

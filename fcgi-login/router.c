@@ -15,19 +15,22 @@ static const struct route {
 	const char *name;
 	unsigned methods;
 	enum error (*serve)(struct call *c);
+	void (*begin)(struct call *c);	/* instead: sees to router_end by itself */
 } routes[] = {
-	{ "login", GET | POST, route_login },
+	{ "login", GET | POST, NULL, route_login },
 	/* ANY: nginx asks it with the method of the guarded request */
-	{ "user", ANY, route_user },
-	{ "logout", POST, route_logout },
-	{ "profile", POST, route_profile },
-	{ "upload", GET | POST, route_upload },
-	{ "phone", POST, route_phone },
-	{ "tunnel", GET, route_tunnel },
-	{ "message", GET | POST, route_message },
-	{ "avatar", GET, route_avatar },
-	{ "health", GET, route_health },
+	{ "user", ANY, route_user, NULL },
+	{ "logout", POST, route_logout, NULL },
+	{ "profile", POST, route_profile, NULL },
+	{ "upload", GET | POST, route_upload, NULL },
+	{ "phone", POST, route_phone, NULL },
+	{ "tunnel", GET, route_tunnel, NULL },
+	{ "message", GET | POST, route_message, NULL },
+	{ "avatar", GET, route_avatar, NULL },
+	{ "health", GET, route_health, NULL },
 };
+
+static const struct route authorizer = { "", ANY, route_authorize, NULL };
 
 /* What an unread body may cost before the answer; web servers have taken it from the client already. */
 enum { DRAIN_MAX = 64 << 20 };
@@ -49,15 +52,22 @@ static bool method_fits(const struct route *route, const char *method)
 	return !strcmp(method, "POST") && route->methods & POST;
 }
 
+static const char *methods_text(unsigned methods)
+{
+	return methods == POST ? "POST" : methods == GET ? "GET, HEAD" : "GET, HEAD, POST";
+}
+
 /* Body and status of an error.  The SDKs take the magic key and code -1 for "the session is dead" anywhere but on
  * login, so only an invalid session may carry them there. */
-static void answer_error(struct call *c, enum error e, int status)
+static void answer_error(struct call *c, enum error e)
 {
 	bool is_login = !strcmp(c->rq->route, "login") && !c->rq->is_authorizer;
 	char retry[16];
 
 	answer_reset(&c->answer);
-	c->answer.status = status ? status : error_status(e);
+	c->answer.status = c->allow ? 405 : error_status(e);
+	if (c->allow)
+		answer_header(&c->answer, "Allow", c->allow);
 	if (c->retry_s) {
 		snprintf(retry, sizeof(retry), "%u", c->retry_s);
 		answer_header(&c->answer, "Retry-After", retry);
@@ -67,48 +77,44 @@ static void answer_error(struct call *c, enum error e, int status)
 		buf_reset(&c->answer.body);
 }
 
-static enum error serve(struct call *c, int *status)
+void router_end(struct call *c, enum error e)
 {
-	const struct route *route;
+	struct audit *audit = &c->service->audit;
 
-	if (c->rq->is_authorizer)
-		return route_authorize(c);
-	route = route_find(c->rq->route);
-	if (!route)
-		return ERR_NOT_FOUND;
-	if (method_fits(route, c->rq->method))
-		return route->serve(c);
-	*status = 405;
-	return call_fail(c, ERR_BAD_REQUEST, "this route is not for that method");
+	if (e != ERR_NONE) {
+		answer_error(c, e);
+		if (e == ERR_RATE_LIMITED)
+			audit_count(audit, COUNT_RATE_LIMITED, 1);
+		if (e == ERR_BANNED)
+			audit_line("refused", c->uid, c->address, error_name(e), clock_mono_us() - c->began_us);
+	}
+	request_drain(c->rq, DRAIN_MAX);
+	request_answer(c->rq, &c->answer);
+	answer_free(&c->answer);
+	c->on_ended(c);
 }
 
-void router_serve(struct worker *w, struct request *rq, bool trusted, int64_t now_ms)
+void router_serve(struct call *c, struct worker *w, struct request *rq, bool trusted, int64_t now_ms,
+		  void (*on_ended)(struct call *c))
 {
-	struct call c = { .w = w, .rq = rq, .now_ms = now_ms, .began_us = clock_mono_us() };
-	const struct route *route;
-	enum error e;
-	int status = 0;
+	const struct route *route = rq->is_authorizer ? &authorizer : route_find(rq->route);
 
 	worker_refresh(w);
-	c.settings = w->settings;
-	c.config = w->settings->config;
-	c.store = w->service->store;
-	answer_init(&c.answer);
+	*c = (struct call){ .service = w->service, .w = w, .settings = w->settings, .config = w->settings->config, .rq = rq,
+			    .store = w->service->store, .on_ended = on_ended, .now_ms = now_ms, .began_us = clock_mono_us() };
+	answer_init(&c->answer);
 	address_of_client(request_variable(rq, "REMOTE_ADDR"), request_header(rq, "X_FORWARDED_FOR"),
-			  c.config->login.trusted_proxies, c.address);
-	e = trusted ? serve(&c, &status)
-		    : call_fail(&c, ERR_BAD_REQUEST, "a header came twice with different values");
-	if (e != ERR_NONE) {
-		answer_error(&c, e, status);
-		if (status == 405 && (route = route_find(rq->route)))
-			answer_header(&c.answer, "Allow", route->methods == POST ? "POST"
-				      : route->methods == GET ? "GET, HEAD" : "GET, HEAD, POST");
-		if (e == ERR_RATE_LIMITED)
-			audit_count(&w->service->audit, COUNT_RATE_LIMITED, 1);
-		if (e == ERR_BANNED)
-			audit_line("refused", c.uid, c.address, error_name(e), clock_mono_us() - c.began_us);
+			  c->config->login.trusted_proxies, c->address);
+	if (!trusted) {
+		router_end(c, call_fail(c, ERR_BAD_REQUEST, "a header came twice with different values"));
+	} else if (!route) {
+		router_end(c, ERR_NOT_FOUND);
+	} else if (!method_fits(route, rq->method)) {
+		c->allow = methods_text(route->methods);
+		router_end(c, call_fail(c, ERR_BAD_REQUEST, "this route is not for that method"));
+	} else if (route->begin) {
+		route->begin(c);
+	} else {
+		router_end(c, route->serve(c));
 	}
-	request_drain(rq, DRAIN_MAX);
-	request_answer(rq, &c.answer);
-	answer_free(&c.answer);
 }

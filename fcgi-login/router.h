@@ -5,7 +5,13 @@
 
 #include "service.h"
 
-/* Serves one request to its answer.  trusted is request_init's word on it. */
-void router_serve(struct worker *w, struct request *rq, bool trusted, int64_t now_ms);
+/* Serves one request.  c is filled here; it and the request live until on_ended, which is called
+ * once, when the answer has been sent: before this returns, or later by another thread if the handler has let go of this
+ * one.  trusted is request_init's word on the request. */
+void router_serve(struct call *c, struct worker *w, struct request *rq, bool trusted, int64_t now_ms,
+		  void (*on_ended)(struct call *c));
+
+/* For handlers that answer by themselves: sends what the call has, or what e means, and ends the call. */
+void router_end(struct call *c, enum error e);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "service.h"
 
-enum error route_login(struct call *c);		/* login.c */
+void route_login(struct call *c);		/* login.c; ends the call by itself, and lets go of the thread */
 enum error route_user(struct call *c);		/* user.c */
 enum error route_logout(struct call *c);
 enum error route_health(struct call *c);

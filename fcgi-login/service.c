@@ -201,6 +201,14 @@ struct http *worker_http(struct worker *w)
 	return w->http;
 }
 
+void call_let_go(struct call *c)
+{
+	request_end_input(c->rq);
+	c->w = NULL;
+	c->config = NULL;
+	c->settings = NULL;
+}
+
 enum error call_fail(struct call *c, enum error e, const char *message)
 {
 	c->message = message;
@@ -218,16 +226,16 @@ enum error call_store_failed(struct call *c, const char *what, int r)
 
 bool call_wechat_enter(struct call *c)
 {
-	if (gate_enter(&c->w->service->wechat_gate, c->settings->wechat_max, GATE_WAIT_MS))
+	if (gate_enter(&c->service->wechat_gate, c->settings->wechat_max, GATE_WAIT_MS))
 		return true;
-	audit_count(&c->w->service->audit, COUNT_BUSY, 1);
+	audit_count(&c->service->audit, COUNT_BUSY, 1);
 	c->retry_s = 1;
 	return false;
 }
 
 void call_wechat_leave(struct call *c)
 {
-	gate_leave(&c->w->service->wechat_gate);
+	gate_leave(&c->service->wechat_gate);
 }
 
 enum error call_wechat_failed(struct call *c, enum error e, const struct wechat_told *told, const char *what)

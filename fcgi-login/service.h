@@ -1,5 +1,6 @@
 /* service.h - what the requests of this process share, what each thread has of its own, and one call of a route.
- * Threads:  a struct service is everybody's; a struct worker one thread's; a struct call one request's.
+ * Threads:  a struct service is everybody's; a struct worker one thread's; a struct call is its thread's, until a handler
+ *           that lets go of the thread hands it on.
  * SIGHUP makes a new struct settings; each worker goes over to it at its next request. */
 #ifndef WXCHAT_SERVICE_H
 #define WXCHAT_SERVICE_H
@@ -78,20 +79,27 @@ struct wechat *worker_wechat(struct worker *w);
 struct http *worker_http(struct worker *w);
 
 struct call {
-	struct worker *w;
-	struct request *rq;
+	struct service *service;
+	struct worker *w;		/* these three are NULL once the call has let go of its thread */
 	const struct config *config;
 	const struct settings *settings;
+	struct request *rq;
 	struct store *store;
+	void (*on_ended)(struct call *c);	/* its owner's: the answer has been sent, and the call may go */
 	int64_t now_ms;
 	int64_t began_us;
 	char address[ADDRESS_MAX];	/* the client's */
 	struct answer answer;
 	const char *message;		/* for an error, instead of the usual words; constant text */
+	const char *allow;		/* for a method refused: those that are not; constant text */
 	char detail[128];		/* JSON text for an error, or "" */
 	unsigned retry_s;		/* Retry-After, or 0 */
 	char uid[UID_LEN + 1];		/* once known: for the log */
 };
+
+/* The thread may go on to other requests while this one waits; the request's input is read to its end first, so that nobody
+ * has to wait for it later. */
+void call_let_go(struct call *c);
 
 /* For handlers that fail: keeps message, returns e. */
 enum error call_fail(struct call *c, enum error e, const char *message);

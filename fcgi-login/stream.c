@@ -17,6 +17,16 @@
 enum { LINGER_MS = 500 };
 #define LINGER_MS_TEXT "500"
 
+/* what a fresh connection takes without its peer's help, whatever it is */
+enum { TAKEN_AT_ONCE = 8192 };
+
+static void limit_wait(int fd, int what, unsigned ms)
+{
+	const struct timeval t = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	setsockopt(fd, SOL_SOCKET, what, &t, sizeof(t));
+}
+
 int fastcgi_init(void)
 {
 	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", LINGER_MS_TEXT, 0);	/* read once, by FCGX_Init */
@@ -40,6 +50,8 @@ static int fastcgi_write(void *arg, const char *bytes, size_t len)
 {
 	struct fastcgi *f = arg;
 
+	if (len > TAKEN_AT_ONCE)
+		limit_wait(f->fcgx.ipcFd, SO_SNDTIMEO, f->idle_ms);
 	while (len > 0) {
 		int piece = len > 1 << 20 ? 1 << 20 : (int)len;
 
@@ -51,37 +63,41 @@ static int fastcgi_write(void *arg, const char *bytes, size_t len)
 	return 0;
 }
 
+/* The record that ends the body may still be on its way, and closing before it would reset the connection under the
+ * answer; once it is here, or the peer has closed, nothing is left to linger for. */
+static void fastcgi_end_input(void *arg)
+{
+	struct fastcgi *f = arg;
+	char rest;
+
+	if (f->fcgx.detached)
+		return;
+	limit_wait(f->fcgx.ipcFd, SO_RCVTIMEO, LINGER_MS);
+	FCGX_GetStr(&rest, 1, f->fcgx.in);
+	f->fcgx.detached = 1;
+}
+
 int fastcgi_open(struct fastcgi *f, int fd, unsigned idle_ms)
 {
-	struct timeval t = { .tv_sec = idle_ms / 1000, .tv_usec = idle_ms % 1000 * 1000 };
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+	limit_wait(fd, SO_RCVTIMEO, idle_ms);
 	FCGX_InitRequest(&f->fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR);
 	f->fcgx.ipcFd = fd;
 	f->fcgx.keepConnection = 1;
 	if (FCGX_Accept_r(&f->fcgx) < 0)
 		return -EPROTO;
 	f->fcgx.keepConnection = 0;	/* a kept connection would pin this thread, and unread bytes could forge requests */
-	f->stream = (struct stream){ .read = fastcgi_read, .write = fastcgi_write, .arg = f };
+	f->idle_ms = idle_ms;
+	f->stream = (struct stream){ .read = fastcgi_read, .write = fastcgi_write, .end_input = fastcgi_end_input, .arg = f };
 	return 0;
 }
 
 void fastcgi_close(struct fastcgi *f, bool body_ended)
 {
-	const struct timeval t = { .tv_usec = LINGER_MS * 1000 };
-	char rest;
-
 	/* the answer goes first: an authorizer's peer never ends a body that it never began */
 	FCGX_FClose(f->fcgx.err);
 	FCGX_FClose(f->fcgx.out);
-	if (body_ended) {
-		/* the record that ends the body may still be on its way, and closing before it would reset the connection
-		 * under the answer; once it is here, or the peer has closed, nothing is left to linger for */
-		setsockopt(f->fcgx.ipcFd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
-		FCGX_GetStr(&rest, 1, f->fcgx.in);
-		f->fcgx.detached = 1;
-	}
+	if (body_ended)
+		fastcgi_end_input(f);
 	FCGX_Finish_r(&f->fcgx);
 }
 

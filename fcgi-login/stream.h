@@ -13,6 +13,7 @@
 struct fastcgi {
 	FCGX_Request fcgx;
 	struct stream stream;
+	unsigned idle_ms;
 };
 
 /* Once in a process, before threads start.  0 or -ENOSYS. */

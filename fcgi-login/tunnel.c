@@ -89,6 +89,6 @@ enum error route_tunnel(struct call *c)
 	explicit_bzero(raw, sizeof(raw));
 	explicit_bzero(ticket, sizeof(ticket));
 	buf_wipe(&url);
-	audit_count(&c->w->service->audit, COUNT_TUNNEL, e == ERR_NONE);
+	audit_count(&c->service->audit, COUNT_TUNNEL, e == ERR_NONE);
 	return e;
 }

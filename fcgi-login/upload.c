@@ -281,10 +281,10 @@ static enum error upload_direct(struct call *c)
 static void upload_sweep(struct call *c)
 {
 	bool seen = true;
-	long long last = atomic_load(&c->w->service->swept_ms);
+	long long last = atomic_load(&c->service->swept_ms);
 
 	if (c->now_ms - last < SWEEP_S * 1000LL ||
-	    !atomic_compare_exchange_strong(&c->w->service->swept_ms, &last, c->now_ms))
+	    !atomic_compare_exchange_strong(&c->service->swept_ms, &last, c->now_ms))
 		return;
 	if (store_seen(c->store, "media-sweep", SWEEP_S, c->now_ms, &seen) == 0 && !seen)
 		spool_sweep(c->config->media.dir, c->now_ms);
@@ -316,8 +316,8 @@ static enum error upload_post(struct call *c, const char *openid)
 	buf_free(&url);
 	spool_close(&u->spool);
 	free(u);
-	audit_count(&c->w->service->audit, e == ERR_NONE ? COUNT_UPLOAD_OK : COUNT_UPLOAD_REFUSED, 1);
-	audit_count(&c->w->service->audit, COUNT_UPLOAD_BYTES, size);
+	audit_count(&c->service->audit, e == ERR_NONE ? COUNT_UPLOAD_OK : COUNT_UPLOAD_REFUSED, 1);
+	audit_count(&c->service->audit, COUNT_UPLOAD_BYTES, size);
 	return e;
 }
 

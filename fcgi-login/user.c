@@ -103,7 +103,7 @@ enum error route_user(struct call *c)
 
 enum error route_logout(struct call *c)
 {
-	struct audit *audit = &c->w->service->audit;
+	struct audit *audit = &c->service->audit;
 	struct session session;
 	struct user user;
 	char all[8];

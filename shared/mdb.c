@@ -355,7 +355,7 @@ void mdb_close(struct mdb *m)
 
 	if (!m)
 		return;
-	assert(!m->readers && !m->first);
+	assert(!m->readers && !m->first && !m->has_committer);
 	pthread_mutex_lock(&open_lock);
 	for (link = &open_list; *link != m; link = &(*link)->next_open)
 		;

@@ -7,6 +7,7 @@
 #define WXCHAT_MDB_H
 
 #include <lmdb.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -61,6 +62,28 @@ void mdb_reader_free(struct mdb_reader *r);
  * the transaction is thrown away, the map grows if it was full, and all calls of the group run again, so fn must
  * bear to be run twice.  May wait for the disk.  -EROFS for readers. */
 int mdb_write(struct mdb *m, int (*fn)(MDB_txn *txn, void *arg), void *arg);
+
+/* A write for which nobody waits.  Its maker fills the first three and keeps it until done has been called. */
+struct mdb_job {
+	int (*fn)(MDB_txn *txn, void *arg);	/* as for mdb_write */
+	void (*done)(void *arg, int result);	/* with what mdb_write would have returned */
+	void *arg;
+
+	int result;		/* mdb_write.c's from here on */
+	bool is_out, is_done;
+	sem_t wake;
+	struct mdb_job *next;
+};
+
+/* Starts the thread that commits them.  0 or a negative errno. */
+int mdb_committer_start(struct mdb *m);
+/* Carries out what waits, and ends it.  Nobody may call mdb_write_later meanwhile. */
+void mdb_committer_stop(struct mdb *m);
+
+/* As mdb_write, but done is called once it is on disk or has failed, in a thread that commits: it must be short, and write
+ * nothing to m.  Without a committer, and when MDB_LATER_MAX wait already, this waits, and done is called before it returns. */
+enum { MDB_LATER_MAX = 256 };
+void mdb_write_later(struct mdb *m, struct mdb_job *job);
 
 /* The number of the last committed transaction, by whichever process. */
 uint64_t mdb_last_txn(struct mdb *m);

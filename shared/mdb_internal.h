@@ -11,8 +11,6 @@
 
 enum { MDB_TABLES_MAX = 32 };
 
-struct mdb_job;
-
 struct mdb {
 	MDB_env *env;			/* NULL only after a failed reopening */
 	MDB_dbi meta, tables[MDB_TABLES_MAX];
@@ -33,7 +31,11 @@ struct mdb {
 
 	pthread_mutex_t queue_lock;
 	struct mdb_job *first, **last;	/* writes that wait for the next commit */
+	unsigned later;			/* of them and of the commit under way: those for which nobody waits */
 	bool has_leader;
+	bool has_committer, committer_leads, committer_stops;
+	pthread_t committer;
+	sem_t committer_wake;		/* posted with queue_lock held each time that it is to lead, and to look whether to end */
 	unsigned commits;		/* the leader's; for clearing dead readers now and then */
 	unsigned crowd;			/* the leader's: calls in the last commit */
 	int64_t committed_us;		/* the leader's: when that was */

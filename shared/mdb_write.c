@@ -3,7 +3,6 @@
 #include "mdb.h"
 
 #include <errno.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,17 +16,6 @@ enum {
 	LINGER_US = 1500,	/* in a crowd, how long a commit waits for company */
 	CROWD_US = 20000,	/* how long after a commit of several calls there still is a crowd */
 	CLEAR_EVERY = 64	/* commits between looks for dead readers */
-};
-
-/* One call of mdb_write, on its caller's stack. */
-struct mdb_job {
-	int (*fn)(MDB_txn *txn, void *arg);
-	void *arg;
-	int result;
-	bool is_out;		/* failed in a way that spoils a transaction: not run again */
-	bool is_done;
-	sem_t wake;		/* posted when it is done, or is to lead */
-	struct mdb_job *next;
 };
 
 /* After a failed write of its last page LMDB refuses all that follows; a fresh start reads what the disk holds. */
@@ -169,7 +157,7 @@ static void mdb_linger(struct mdb *m)
 		nanosleep(&linger, NULL);
 }
 
-/* All that wait, the leader's own call first. */
+/* All that wait; if the leader wrote itself, its own call comes first. */
 static struct mdb_job *mdb_take_jobs(struct mdb *m)
 {
 	struct mdb_job *jobs, *last;
@@ -186,27 +174,64 @@ static struct mdb_job *mdb_take_jobs(struct mdb *m)
 	return jobs;
 }
 
-static void mdb_lead(struct mdb *m)
+/* With queue_lock held: whoever wrote the first that waits is to lead, or the committer in its place. */
+static void mdb_choose_leader(struct mdb *m)
 {
-	struct mdb_job *jobs, *job, *own, *successor;
+	m->has_leader = m->first != NULL;
+	if (!m->has_leader)
+		return;
+	if (m->first->done) {
+		m->committer_leads = true;
+		sem_post(&m->committer_wake);
+	} else {
+		sem_post(&m->first->wake);
+	}
+}
+
+/* The job is its maker's again, and may be gone. */
+static void mdb_finish(struct mdb *m, struct mdb_job *job)
+{
+	if (!job->done) {
+		job->is_done = true;
+		sem_post(&job->wake);
+		return;
+	}
+	job->done(job->arg, job->result);
+	pthread_mutex_lock(&m->queue_lock);
+	if (--m->later == 0 && m->committer_stops)
+		sem_post(&m->committer_wake);
+	pthread_mutex_unlock(&m->queue_lock);
+}
+
+/* own: the leader's call, or NULL. */
+static void mdb_lead(struct mdb *m, struct mdb_job *own)
+{
+	struct mdb_job *jobs, *job;
 
 	mdb_linger(m);
-	own = jobs = mdb_take_jobs(m);
+	jobs = mdb_take_jobs(m);
 	mdb_commit(m, jobs);
 	m->committed_us = clock_mono_us();
 
 	pthread_mutex_lock(&m->queue_lock);
-	successor = m->first;
-	m->has_leader = successor != NULL;
+	mdb_choose_leader(m);
 	pthread_mutex_unlock(&m->queue_lock);
-	if (successor)
-		sem_post(&successor->wake);
-	for (job = jobs->next; job; job = jobs) {
+	for (job = jobs; job; job = jobs) {
 		jobs = job->next;	/* a finished call takes its job with it */
-		job->is_done = true;
-		sem_post(&job->wake);
+		if (job == own)
+			own->is_done = true;
+		else
+			mdb_finish(m, job);
 	}
-	own->is_done = true;
+}
+
+/* With queue_lock held. */
+static void mdb_queue(struct mdb *m, struct mdb_job *job)
+{
+	job->next = NULL;
+	job->is_out = job->is_done = false;
+	*m->last = job;
+	m->last = &job->next;
 }
 
 int mdb_write(struct mdb *m, int (*fn)(MDB_txn *txn, void *arg), void *arg)
@@ -218,15 +243,80 @@ int mdb_write(struct mdb *m, int (*fn)(MDB_txn *txn, void *arg), void *arg)
 		return -EROFS;
 	sem_init(&job.wake, 0, 0);
 	pthread_mutex_lock(&m->queue_lock);
-	*m->last = &job;
-	m->last = &job.next;
+	mdb_queue(m, &job);
 	leads = !m->has_leader;
 	m->has_leader = true;
 	pthread_mutex_unlock(&m->queue_lock);
 	while (!leads && sem_wait(&job.wake) < 0)
 		;	/* a signal came between */
 	if (!job.is_done)
-		mdb_lead(m);
+		mdb_lead(m, &job);
 	sem_destroy(&job.wake);
 	return job.result;
+}
+
+void mdb_write_later(struct mdb *m, struct mdb_job *job)
+{
+	bool has_place;
+
+	pthread_mutex_lock(&m->queue_lock);
+	has_place = m->has_committer && m->later < MDB_LATER_MAX;
+	if (has_place) {
+		m->later++;
+		mdb_queue(m, job);
+		if (!m->has_leader)
+			mdb_choose_leader(m);
+	}
+	pthread_mutex_unlock(&m->queue_lock);
+	if (!has_place)
+		job->done(job->arg, mdb_write(m, job->fn, job->arg));
+}
+
+static void *mdb_committer(void *arg)
+{
+	struct mdb *m = arg;
+	bool leads, stops;
+
+	for (;;) {
+		while (sem_wait(&m->committer_wake) < 0)
+			;
+		pthread_mutex_lock(&m->queue_lock);
+		leads = m->committer_leads;
+		m->committer_leads = false;
+		stops = m->committer_stops && m->later == 0;
+		pthread_mutex_unlock(&m->queue_lock);
+		if (leads)
+			mdb_lead(m, NULL);
+		else if (stops)
+			return NULL;
+	}
+}
+
+int mdb_committer_start(struct mdb *m)
+{
+	int r;
+
+	if (m->mode == MDB_MODE_READER)
+		return -EROFS;
+	sem_init(&m->committer_wake, 0, 0);
+	r = pthread_create(&m->committer, NULL, mdb_committer, m);
+	if (r != 0) {
+		sem_destroy(&m->committer_wake);
+		return -r;
+	}
+	m->has_committer = true;
+	return 0;
+}
+
+void mdb_committer_stop(struct mdb *m)
+{
+	if (!m->has_committer)
+		return;
+	pthread_mutex_lock(&m->queue_lock);
+	m->has_committer = false;
+	m->committer_stops = true;
+	pthread_mutex_unlock(&m->queue_lock);
+	sem_post(&m->committer_wake);
+	pthread_join(m->committer, NULL);
+	sem_destroy(&m->committer_wake);
 }

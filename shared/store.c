@@ -56,11 +56,18 @@ bool store_is_read_only(const struct store *s)
 
 struct login {
 	struct store *s;
-	const struct user *given;
-	const struct session *session;
+	const struct store_login *given;
 	uint8_t new_uid[UID_RAW], uid[UID_RAW];
-	int64_t now_ms;
 	struct user user;	/* as stored */
+};
+
+/* One for which nobody waits. */
+struct login_later {
+	struct mdb_job job;
+	struct store_login *asked;
+	void (*done)(void *arg, int r);
+	void *arg;
+	struct login login;
 };
 
 static int load_user(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], struct user *out)
@@ -146,10 +153,12 @@ static int add_session(struct store *s, MDB_txn *txn, const uint8_t uid[static U
 static int login_write(MDB_txn *txn, void *arg)
 {
 	struct login *l = arg;
-	const struct user *given = l->given;
+	const struct user *given = &l->given->user;
+	const struct session *session = &l->given->session;
+	int64_t now_ms = l->given->now_ms;
 	MDB_val openid = val(given->openid, strlen(given->openid)), found;
 	struct user *u = &l->user;
-	bool is_new;
+	bool is_new, renamed;
 	int r;
 
 	r = store_get(l->s, txn, T_OPENIDS, openid, &found);
@@ -159,7 +168,7 @@ static int login_write(MDB_txn *txn, void *arg)
 		memset(u, 0, sizeof(*u));
 		uid_write(l->uid, u->uid);
 		text_copy(u->openid, sizeof(u->openid), given->openid);
-		u->created_ms = l->now_ms;
+		u->created_ms = now_ms;
 		r = store_get(l->s, txn, T_USERS, val(l->uid, UID_RAW), &found) == -ENOENT ? 0 : -EEXIST;
 	} else if (r == 0) {
 		if (found.mv_size != UID_RAW)
@@ -167,15 +176,17 @@ static int login_write(MDB_txn *txn, void *arg)
 		memcpy(l->uid, found.mv_data, UID_RAW);
 		r = load_user(l->s, txn, l->uid, u);
 	}
-	if (r == 0 && store_get(l->s, txn, T_SESSIONS, val(l->session->id, SESSION_ID_LEN), &found) != -ENOENT)
+	if (r == 0 && store_get(l->s, txn, T_SESSIONS, val(session->id, SESSION_ID_LEN), &found) != -ENOENT)
 		r = -EEXIST;
 	if (r < 0)
 		return r;
 	/* Nothing has changed until here; from here on only LMDB itself can fail. */
-	u->seen_ms = l->now_ms;
+	u->seen_ms = now_ms;
 	take(u->unionid, sizeof(u->unionid), given->unionid);
-	if ((int)take(u->nick, sizeof(u->nick), given->nick) |
-	    (int)take(u->avatar, sizeof(u->avatar), given->avatar) | (int)is_new)
+	renamed = take(u->nick, sizeof(u->nick), *given->nick || *u->nick ? given->nick : l->given->nick_if_none);
+	renamed = take(u->avatar, sizeof(u->avatar),
+		       *given->avatar || *u->avatar ? given->avatar : l->given->avatar_if_none) || renamed;
+	if (renamed || is_new)
 		u->revision++;
 	if (is_new)
 		r = store_put(l->s, txn, T_OPENIDS, openid, val(l->uid, UID_RAW));
@@ -184,11 +195,11 @@ static int login_write(MDB_txn *txn, void *arg)
 	if (r == 0 && take(u->info, sizeof(u->info), given->info))
 		r = store_put(l->s, txn, T_INFOS, val(l->uid, UID_RAW), val(u->info, strlen(u->info)));
 	if (r == 0)
-		r = make_place(l->s, txn, l->uid, l->now_ms);
+		r = make_place(l->s, txn, l->uid, now_ms);
 	if (r == 0)
-		r = add_session(l->s, txn, l->uid, l->session);
+		r = add_session(l->s, txn, l->uid, session);
 	if (r == 0)
-		r = store_purge(l->s, txn, l->now_ms);
+		r = store_purge(l->s, txn, now_ms);
 	return r;
 }
 
@@ -197,23 +208,90 @@ static bool fits(const char *text, size_t max)
 	return !text || strnlen(text, max + 1) <= max;
 }
 
-int store_login(struct store *s, struct user *user, struct session *session, int64_t now_ms)
+/* Leaves l->user to login_write. */
+static int login_init(struct login *l, struct store *s, const struct store_login *given)
 {
-	struct login l = { .s = s, .given = user, .session = session, .now_ms = now_ms };
-	int r;
+	const struct user *u = &given->user;
 
-	if (!*user->openid || !fits(user->openid, OPENID_MAX) || !fits(user->unionid, OPENID_MAX) ||
-	    !fits(user->nick, NICK_MAX) || !fits(user->avatar, AVATAR_MAX) || !fits(user->info, INFO_MAX) ||
-	    session->sealed_len > SEALED_MAX)
+	if (!*u->openid || !fits(u->openid, OPENID_MAX) || !fits(u->unionid, OPENID_MAX) || !fits(u->nick, NICK_MAX) ||
+	    !fits(u->avatar, AVATAR_MAX) || !fits(u->info, INFO_MAX) || !fits(given->nick_if_none, NICK_MAX) ||
+	    !fits(given->avatar_if_none, AVATAR_MAX) || given->session.sealed_len > SEALED_MAX)
 		return -EINVAL;
-	r = crypto_random(l.new_uid, sizeof(l.new_uid));
+	l->s = s;
+	l->given = given;
+	return *u->uid ? uid_read(u->uid, l->new_uid) : crypto_random(l->new_uid, sizeof(l->new_uid));
+}
+
+static void login_take(const struct login *l, struct store_login *out)
+{
+	out->user = l->user;
+	uid_write(l->uid, out->session.uid);
+}
+
+int store_uid_new(char uid[static UID_LEN + 1])
+{
+	uint8_t raw[UID_RAW];
+	int r = crypto_random(raw, sizeof(raw));
+
+	if (r == 0)
+		uid_write(raw, uid);
+	return r;
+}
+
+int store_login(struct store *s, struct store_login *login)
+{
+	struct login l;
+	int r = login_init(&l, s, login);
+
 	if (r == 0)
 		r = mdb_write(s->mdb, login_write, &l);
-	if (r < 0)
-		return r;
-	*user = l.user;
-	uid_write(l.uid, session->uid);
-	return 0;
+	if (r == 0)
+		login_take(&l, login);
+	return r;
+}
+
+static int later_write(MDB_txn *txn, void *arg)
+{
+	struct login_later *later = arg;
+
+	return login_write(txn, &later->login);
+}
+
+static void later_done(void *arg, int r)
+{
+	struct login_later *later = arg;
+
+	if (r == 0)
+		login_take(&later->login, later->asked);
+	later->done(later->arg, r);
+	free(later);
+}
+
+void store_login_later(struct store *s, struct store_login *login, void (*done)(void *arg, int r), void *arg)
+{
+	struct login_later *later = malloc(sizeof(*later));
+	int r = later ? login_init(&later->login, s, login) : -ENOMEM;
+
+	if (r < 0) {
+		free(later);
+		done(arg, r);
+		return;
+	}
+	later->job = (struct mdb_job){ .fn = later_write, .done = later_done, .arg = later };
+	later->asked = login;
+	later->done = done;
+	later->arg = arg;
+	mdb_write_later(s->mdb, &later->job);
+}
+
+int store_committer_start(struct store *s)
+{
+	return mdb_committer_start(s->mdb);
+}
+
+void store_committer_stop(struct store *s)
+{
+	mdb_committer_stop(s->mdb);
 }
 
 /* --- a session's life --- */

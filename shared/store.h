@@ -64,10 +64,28 @@ struct session {
 
 /* --- sessions and users, for the login program --- */
 
-/* Makes the user if the openid is new and a session for it, in one transaction.
- * In: user->openid; unionid, nick, avatar, info where not "" replace what is stored; session but for uid.
- * Out: *user whole, session->uid. */
-int store_login(struct store *s, struct user *user, struct session *session, int64_t now_ms);
+/* What a login brings.  user: openid; unionid, nick, avatar, info where not "" replace what is stored; uid, where not "",
+ * is what the user is called if the openid is new (store_uid_new).  session: all but uid. */
+struct store_login {
+	struct user user;
+	struct session session;
+	char nick_if_none[NICK_MAX + 1], avatar_if_none[AVATAR_MAX + 1];	/* for a user who would be without, or "" */
+	int64_t now_ms;
+};
+
+/* Makes the user if the openid is new and a session for it, in one transaction.  Out: user whole, session.uid. */
+int store_login(struct store *s, struct store_login *login);
+
+/* The same for who does not wait: done is called, with what store_login would have returned, once it is on disk or has
+ * failed; by another thread if the store has a committer (store_committer_start), and in any case but once.  *login lives
+ * until then; done must be short, and must not write to the store. */
+void store_login_later(struct store *s, struct store_login *login, void (*done)(void *arg, int r), void *arg);
+int store_committer_start(struct store *s);
+/* Carries out what waits.  Nobody may call store_login_later meanwhile. */
+void store_committer_stop(struct store *s);
+
+/* A uid that nobody has. */
+int store_uid_new(char uid[static UID_LEN + 1]);
 
 /* The session that these credentials prove; -ENOENT for unknown ids and wrong keys alike, -ESTALE when expired. */
 int store_session(struct store *s, const struct credentials *c, int64_t now_ms, struct session *session,

@@ -23,27 +23,27 @@ static unsigned count;
 
 static void make_one(unsigned i)
 {
-	struct user user = { 0 };
-	struct session session = { 0 };
+	struct store_login login = { .now_ms = clock_wall_ms() };
+	struct user *user = &login.user;
+	struct session *session = &login.session;
 	struct made *made = &all[i];
-	int64_t now = clock_wall_ms();
 	struct span skey = { made->skey, 64 };
 	uint8_t random[32];
 	int r;
 
-	snprintf(user.openid, sizeof(user.openid), "bench-%u", i);
-	snprintf(user.nick, sizeof(user.nick), "微信用户%05u", i);
-	snprintf(user.avatar, sizeof(user.avatar), "https://example.com/avatar/%05u/132", i);
-	if (crypto_random(session.id, sizeof(session.id)) < 0 || crypto_random(random, sizeof(random)) < 0)
+	snprintf(user->openid, sizeof(user->openid), "bench-%u", i);
+	snprintf(user->nick, sizeof(user->nick), "微信用户%05u", i);
+	snprintf(user->avatar, sizeof(user->avatar), "https://example.com/avatar/%05u/132", i);
+	if (crypto_random(session->id, sizeof(session->id)) < 0 || crypto_random(random, sizeof(random)) < 0)
 		die("no random bytes");
 	hex_encode(random, sizeof(random), made->skey);
-	hex_encode(session.id, sizeof(session.id), made->id);
-	crypto_sha256(&skey, 1, session.skey_hash);
-	session.created_ms = session.renewed_ms = now;
-	session.expires_ms = now + SESSION_MS;
-	if ((r = store_login(store, &user, &session, now)) < 0)
+	hex_encode(session->id, sizeof(session->id), made->id);
+	crypto_sha256(&skey, 1, session->skey_hash);
+	session->created_ms = session->renewed_ms = login.now_ms;
+	session->expires_ms = login.now_ms + SESSION_MS;
+	if ((r = store_login(store, &login)) < 0)
 		die("a session cannot be stored: %s", strerror(-r));
-	memcpy(made->uid, session.uid, sizeof(made->uid));
+	memcpy(made->uid, session->uid, sizeof(made->uid));
 }
 
 /* Many at once, since what is asked for together is committed together. */

@@ -70,24 +70,6 @@ static size_t request_len(const struct job *j)
 	return len;
 }
 
-static void call_begin(struct job *j, struct call *c)
-{
-	struct epoll_event event = { .events = EPOLLOUT, .data.ptr = c };
-
-	c->is_sent = false;
-	c->len = 0;
-	c->fd = socket(j->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd < 0)
-		die("no socket: %s", strerror(errno));
-	while (connect(c->fd, &j->address.any, j->address_len) < 0 && errno != EINPROGRESS) {
-		if (errno != EAGAIN)	/* a unix socket's queue is full for a moment */
-			die("cannot connect: %s", strerror(errno));
-		usleep(1000);
-	}
-	epoll_ctl(j->epoll, EPOLL_CTL_ADD, c->fd, &event);
-	j->under_way++;
-}
-
 static void call_send(struct job *j, struct call *c)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
@@ -98,6 +80,28 @@ static void call_send(struct job *j, struct call *c)
 	j->at += 4 + len;
 	c->is_sent = true;
 	epoll_ctl(j->epoll, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+/* Sends as soon as it is connected, as web servers do; a unix socket is so at once. */
+static void call_begin(struct job *j, struct call *c)
+{
+	struct epoll_event event = { .events = EPOLLOUT, .data.ptr = c };
+	int r;
+
+	c->is_sent = false;
+	c->len = 0;
+	c->fd = socket(j->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		die("no socket: %s", strerror(errno));
+	epoll_ctl(j->epoll, EPOLL_CTL_ADD, c->fd, &event);
+	while ((r = connect(c->fd, &j->address.any, j->address_len)) < 0 && errno != EINPROGRESS) {
+		if (errno != EAGAIN)	/* a unix socket's queue is full for a moment */
+			die("cannot connect: %s", strerror(errno));
+		usleep(1000);
+	}
+	j->under_way++;
+	if (r == 0)
+		call_send(j, c);
 }
 
 static void call_read(struct job *j, struct call *c)

@@ -308,18 +308,19 @@ static void folder_remove(void)
 /* A user with a session, in the store. */
 static void user_add(struct store *store, unsigned n)
 {
-	struct session session = { .created_ms = 1, .expires_ms = INT64_MAX / 4 };
-	struct user user = { .nick = "名字", .avatar = "https://x/a.png" };
+	struct store_login login = { .user = { .nick = "名字", .avatar = "https://x/a.png" },
+				     .session = { .created_ms = 1, .expires_ms = INT64_MAX / 4 }, .now_ms = 2 };
+	struct session *session = &login.session;
 	char skey[SKEY_TEXT_LEN + 1], id[2 * SESSION_ID_LEN + 1];
 	struct span part = { skey, SKEY_TEXT_LEN };
 
 	memset(skey, 'a' + (int)n, SKEY_TEXT_LEN);
 	skey[SKEY_TEXT_LEN] = '\0';
-	memset(session.id, 1 + (int)n, sizeof(session.id));
-	snprintf(user.openid, sizeof(user.openid), "o%u", n);
-	assert(crypto_sha256(&part, 1, session.skey_hash) == 0);
-	assert(store_login(store, &user, &session, 2) == 0);
-	hex_encode(session.id, sizeof(session.id), id);
+	memset(session->id, 1 + (int)n, sizeof(session->id));
+	snprintf(login.user.openid, sizeof(login.user.openid), "o%u", n);
+	assert(crypto_sha256(&part, 1, session->skey_hash) == 0);
+	assert(store_login(store, &login) == 0);
+	hex_encode(session->id, sizeof(session->id), id);
 	snprintf(query[n], sizeof(query[n]), "X-WX-Id=%s&X-WX-Skey=%s", id, skey);
 }
 

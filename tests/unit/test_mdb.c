@@ -487,6 +487,107 @@ static void threads_commit_together_and_fail_alone(void **state)
 	mdb_close(m);
 }
 
+/* --- writes for which nobody waits --- */
+
+struct later {
+	struct mdb_job job;
+	struct put put;
+	int result;
+	sem_t *done;
+};
+
+static void on_done(void *arg, int result)
+{
+	struct later *l = arg;
+
+	l->result = result;
+	if (l->done)
+		sem_post(l->done);
+}
+
+static int put_later(MDB_txn *txn, void *arg)
+{
+	return put(txn, &((struct later *)arg)->put);
+}
+
+static void later_init(struct later *l, struct mdb *m, uint64_t key, int fail, sem_t *done)
+{
+	*l = (struct later){ .job = { .fn = put_later, .done = on_done }, .put = { m, key, 100, fail, false }, .result = 1, .done = done };
+	l->job.arg = l;
+}
+
+static void without_a_committer_it_is_done_at_once(void **state)
+{
+	struct mdb *m = open_as(MDB_MODE_WRITER, 1 << 20);
+	struct later l;
+
+	(void)state;
+	later_init(&l, m, 1, 0, NULL);
+	mdb_write_later(m, &l.job);
+	assert_int_equal(l.result, 0);
+	assert_true(has(m, 1));
+	mdb_close(m);
+}
+
+static void nobody_waits_and_each_is_told_its_own_result(void **state)
+{
+	enum { COUNT = 3 * MDB_LATER_MAX };	/* more than may wait */
+	struct mdb *m = open_as(MDB_MODE_WRITER, 1 << 20);
+	struct later *all = calloc(COUNT, sizeof(*all));
+	struct crowd waiting = { m, 9, 0, 0 };
+	pthread_t thread;
+	sem_t done;
+	int i;
+
+	(void)state;
+	sem_init(&done, 0, 0);
+	assert_int_equal(mdb_committer_start(m), 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_some, &waiting), 0);
+	for (i = 0; i < COUNT; i++) {
+		later_init(&all[i], m, (uint64_t)(100000 + i), i % 7 == 0 ? -EAGAIN : i % 11 == 0 ? -EIO : 0, &done);
+		mdb_write_later(m, &all[i].job);
+	}
+	for (i = 0; i < COUNT; i++)
+		while (sem_wait(&done) < 0)
+			;
+	pthread_join(thread, NULL);
+	assert_int_equal(waiting.failed, 0);
+	assert_int_equal(waiting.soft, 10);
+	for (i = 0; i < COUNT; i++) {
+		assert_int_equal(all[i].result, all[i].put.fail);
+		assert_int_equal(has(m, (uint64_t)(100000 + i)), all[i].result == 0);
+	}
+	mdb_committer_stop(m);
+	mdb_close(m);
+	free(all);
+	sem_destroy(&done);
+}
+
+static void what_waits_when_the_committer_is_stopped_is_carried_out(void **state)
+{
+	struct mdb *m;
+	struct later all[40];
+	int i, round;
+
+	(void)state;
+	for (round = 0; round < 20; round++) {
+		m = open_as(MDB_MODE_WRITER, 1 << 20);
+		assert_int_equal(mdb_committer_start(m), 0);
+		for (i = 0; i < 40; i++) {
+			later_init(&all[i], m, (uint64_t)(round * 100 + i), 0, NULL);
+				mdb_write_later(m, &all[i].job);
+		}
+		mdb_committer_stop(m);
+		for (i = 0; i < 40; i++)
+			assert_int_equal(all[i].result, 0);
+		assert_true(has(m, (uint64_t)(round * 100 + 39)));
+		later_init(&all[0], m, 7, 0, NULL);
+		mdb_write_later(m, &all[0].job);	/* now by whoever asks */
+		assert_int_equal(all[0].result, 0);
+		mdb_close(m);
+	}
+}
+
 static void a_call_that_spoils_the_transaction_is_left_out(void **state)
 {
 	struct mdb *m = open_as(MDB_MODE_WRITER, 1 << 20);
@@ -681,6 +782,9 @@ int main(void)
 		T(a_reader_on_a_read_only_mount_is_refused),
 		T(several_processes_write_at_once),
 		T(threads_commit_together_and_fail_alone),
+		T(without_a_committer_it_is_done_at_once),
+		T(nobody_waits_and_each_is_told_its_own_result),
+		T(what_waits_when_the_committer_is_stopped_is_carried_out),
 		T(a_call_that_spoils_the_transaction_is_left_out),
 		T(a_writer_killed_in_mid_commit_loses_nothing_acknowledged),
 		T(what_dead_readers_hold_is_cleared),

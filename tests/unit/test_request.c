@@ -33,7 +33,7 @@ static int on_write(void *arg, const char *bytes, size_t len)
 
 static int open_request(struct request *rq, struct body *b, char **variables, const char *bytes, size_t piece)
 {
-	const struct stream stream = { on_read, on_write, b };
+	const struct stream stream = { .read = on_read, .write = on_write, .arg = b };
 
 	*b = (struct body){ bytes, strlen(bytes), piece, BUF_INIT };
 	return request_init(rq, variables, &stream);

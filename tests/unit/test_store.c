@@ -48,13 +48,18 @@ static int teardown(void **state)
 }
 
 struct made {
-	struct user user;
-	struct session session;
+	union {
+		struct store_login asked;
+		struct {
+			struct user user;
+			struct session session;
+		};
+	};
 	struct credentials shown;
 };
 
-/* Logs openid in at a time, until a time. */
-static int login_to(struct store *to, struct made *m, const char *openid, const char *nick, int64_t now, int64_t until)
+/* What logs openid in at a time, until a time. */
+static void prepare(struct made *m, const char *openid, const char *nick, int64_t now, int64_t until)
 {
 	struct span skey = { m->shown.skey, SKEY_TEXT_LEN };
 	uint8_t bytes[32];
@@ -72,7 +77,13 @@ static int login_to(struct store *to, struct made *m, const char *openid, const 
 	m->session.created_ms = m->session.renewed_ms = now;
 	m->session.expires_ms = until;
 	strcpy(m->session.address, "192.0.2.1");
-	return store_login(to, &m->user, &m->session, now);
+	m->asked.now_ms = now;
+}
+
+static int login_to(struct store *to, struct made *m, const char *openid, const char *nick, int64_t now, int64_t until)
+{
+	prepare(m, openid, nick, now, until);
+	return store_login(to, &m->asked);
 }
 
 static void login(struct made *m, const char *openid, const char *nick, int64_t now, int64_t until)
@@ -118,6 +129,71 @@ static void a_login_makes_a_user_once(void **state)
 	assert_int_equal(store_user(s, "not a uid", &user), -ENOENT);
 }
 
+static void a_new_user_has_the_uid_and_the_placeholders_that_the_login_brings(void **state)
+{
+	struct made m;
+	char uid[UID_LEN + 1];
+
+	(void)state;
+	assert_int_equal(store_uid_new(uid), 0);
+	prepare(&m, "o", "", NOW, NOW + HOUR);
+	strcpy(m.user.uid, uid);
+	strcpy(m.asked.nick_if_none, "nobody");
+	strcpy(m.asked.avatar_if_none, "https://a/none.svg");
+	assert_int_equal(store_login(s, &m.asked), 0);
+	assert_string_equal(m.user.uid, uid);
+	assert_string_equal(m.user.nick, "nobody");
+	assert_string_equal(m.user.avatar, "https://a/none.svg");
+	assert_int_equal(m.user.revision, 1);
+
+	/* another login took the user for new at the same moment */
+	prepare(&m, "o", "", NOW + 1, NOW + HOUR);
+	assert_int_equal(store_uid_new(m.user.uid), 0);
+	strcpy(m.asked.nick_if_none, "somebody else");
+	assert_int_equal(store_login(s, &m.asked), 0);
+	assert_string_equal(m.user.uid, uid);
+	assert_string_equal(m.session.uid, uid);
+	assert_string_equal(m.user.nick, "nobody");
+	assert_int_equal(m.user.revision, 1);
+
+	prepare(&m, "o", "Anna", NOW + 2, NOW + HOUR);
+	strcpy(m.asked.nick_if_none, "nobody");
+	assert_int_equal(store_login(s, &m.asked), 0);
+	assert_string_equal(m.user.nick, "Anna");
+	strcpy(m.user.uid, "no uid");
+	m.session.id[0] ^= 1;
+	assert_true(store_login(s, &m.asked) < 0);
+}
+
+static void on_login(void *arg, int r)
+{
+	*(int *)arg = r;
+}
+
+static void a_login_for_which_nobody_waits(void **state)
+{
+	struct made a, b, spoilt;
+	int results[3] = { 1, 1, 1 };
+
+	(void)state;
+	assert_int_equal(store_committer_start(s), 0);
+	prepare(&a, "openid-A", "Anna", NOW, NOW + HOUR);
+	prepare(&b, "openid-A", "", NOW, NOW + HOUR);
+	prepare(&spoilt, "", "nobody", NOW, NOW + HOUR);
+	store_login_later(s, &a.asked, on_login, &results[0]);
+	store_login_later(s, &b.asked, on_login, &results[1]);
+	store_login_later(s, &spoilt.asked, on_login, &results[2]);
+	store_committer_stop(s);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[1], 0);
+	assert_int_equal(results[2], -EINVAL);
+	assert_int_equal(strlen(a.user.uid), UID_LEN);
+	assert_string_equal(a.user.uid, b.user.uid);
+	assert_string_equal(b.user.nick, "Anna");
+	assert_int_equal(check(&a, NOW), 0);
+	assert_int_equal(check(&b, NOW), 0);
+}
+
 static void what_login_knows_replaces_what_was_stored(void **state)
 {
 	struct made m;
@@ -125,13 +201,14 @@ static void what_login_knows_replaces_what_was_stored(void **state)
 
 	(void)state;
 	login(&m, "o", "first", NOW, NOW + HOUR);
-	memset(&user, 0, sizeof(user));
-	strcpy(user.openid, "o");
-	strcpy(user.nick, "second");
-	strcpy(user.unionid, "union");
-	strcpy(user.info, "{\"city\":\"\"}");
+	memset(&m.user, 0, sizeof(m.user));
+	strcpy(m.user.openid, "o");
+	strcpy(m.user.nick, "second");
+	strcpy(m.user.unionid, "union");
+	strcpy(m.user.info, "{\"city\":\"\"}");
 	m.session.id[0] ^= 1;
-	assert_int_equal(store_login(s, &user, &m.session, NOW), 0);
+	assert_int_equal(store_login(s, &m.asked), 0);
+	user = m.user;
 	assert_int_equal(user.revision, 2);
 	assert_int_equal(store_user(s, user.uid, &user), 0);
 	assert_string_equal(user.nick, "second");
@@ -768,6 +845,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_login_makes_a_user_once),
+		T(a_new_user_has_the_uid_and_the_placeholders_that_the_login_brings),
+		T(a_login_for_which_nobody_waits),
 		T(what_login_knows_replaces_what_was_stored),
 		T(wrong_keys_and_unknown_ids_look_alike),
 		T(a_session_ends_by_time_by_hand_and_lives_on_when_extended),
