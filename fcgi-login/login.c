@@ -1,6 +1,6 @@
 /* login.c - a wx.login code becomes a session: WeChat is asked, what the client sent beside is verified, the user and
- * the session are stored.  While the disk takes them, the thread is let go: many logins are committed together, and whoever
- * commits answers them all. */
+ * the session are stored.  A login has no thread of its own while it waits: one thread asks WeChat for all (http_loop.h), one
+ * commits what has come together and answers it (mdb.h).  In plain CGI there is but one thread, and it waits. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,16 +22,18 @@
 
 enum {
 	CODE_MAX = 512,
-	ANSWER_LIKELY = 1500
+	ANSWER_LIKELY = 1500,
+	RATE_WINDOW_S = 60
 };
 
 struct login {
 	struct call *call;
 	struct params params;
 	const char *code, *encrypted, *iv, *raw, *signature;	/* NULL when absent */
-	struct wechat_identity who;
+	struct wechat_exchange exchange;
 	struct json_object *info;	/* verified, or NULL */
 	struct store_login made;
+	char rate_key[OPENID_MAX + 16];
 	char skey[SKEY_TEXT_LEN + 1];
 };
 
@@ -71,43 +73,45 @@ static enum error login_check(struct call *c, const struct login *lg)
 	return ERR_NONE;
 }
 
-static enum error login_rate(struct call *c, const char *kind, const char *who, int64_t a_minute)
+static enum error login_rate_passed(struct call *c, const struct store_rate *rate)
 {
-	char key[OPENID_MAX + 16];
+	c->retry_s = rate->retry_s;
+	return ERR_RATE_LIMITED;
+}
+
+static enum error login_rate_address(struct call *c)
+{
+	char key[ADDRESS_MAX + 16];
+	struct store_rate rate = { .key = key, .limit = (unsigned)c->config->login.rate_per_address, .window_s = RATE_WINDOW_S };
 	int r;
 
-	if (!a_minute || !*who)
+	if (!rate.limit || !*c->address)
 		return ERR_NONE;
-	snprintf(key, sizeof(key), "login-%s-%s", kind, who);
-	r = store_rate(c->store, key, (unsigned)a_minute, 60, c->now_ms, &c->retry_s);
+	snprintf(key, sizeof(key), "login-address-%s", c->address);
+	r = store_rate(c->store, &rate, c->now_ms);
 	if (r == -EAGAIN)
-		return ERR_RATE_LIMITED;
+		return login_rate_passed(c, &rate);
 	return r < 0 ? call_store_failed(c, "rate", r) : ERR_NONE;
 }
 
-static enum error login_exchange(struct call *c, struct login *lg)
+/* Counted with the login itself. */
+static void login_rate_user(struct call *c, struct login *lg)
 {
-	struct wechat_told told = { 0 };
-	struct wechat *wechat;
-	enum error e;
-
-	if (!call_wechat_enter(c))
-		return call_fail(c, ERR_WECHAT_BUSY, "too many logins are waiting for WeChat: try again in a moment");
-	wechat = worker_wechat(c->w);
-	e = wechat ? wechat_code2session(wechat, lg->code, &lg->who, &told)
-		   : call_fail(c, ERR_STORE, "out of memory");
-	call_wechat_leave(c);
-	return e == ERR_NONE ? e : call_wechat_failed(c, e, &told, "code2session");
+	if (!c->config->login.rate_per_user)
+		return;
+	snprintf(lg->rate_key, sizeof(lg->rate_key), "login-user-%s", lg->exchange.who.openid);
+	lg->made.rate = (struct store_rate){ .key = lg->rate_key, .limit = (unsigned)c->config->login.rate_per_user,
+					     .window_s = RATE_WINDOW_S };
 }
 
 /* Everything that the client sent is verified before any of it is believed. */
 static enum error login_verify(struct call *c, struct login *lg)
 {
-	if (lg->raw && !userinfo_signed(lg->raw, strlen(lg->raw), lg->who.session_key, lg->signature))
+	if (lg->raw && !userinfo_signed(lg->raw, strlen(lg->raw), lg->exchange.who.session_key, lg->signature))
 		return ERR_BAD_SIGNATURE;
 	if (lg->encrypted) {
-		lg->info = userinfo_open(lg->encrypted, lg->iv, lg->who.session_key, c->config->wechat.app_id,
-					 lg->who.openid, c->now_ms);
+		lg->info = userinfo_open(lg->encrypted, lg->iv, lg->exchange.who.session_key, c->config->wechat.app_id,
+					 lg->exchange.who.openid, c->now_ms);
 		return lg->info ? ERR_NONE : ERR_BAD_ENCRYPTED_DATA;
 	}
 	if (lg->raw && !(lg->info = json_parse(lg->raw, strlen(lg->raw))))
@@ -141,8 +145,8 @@ static void login_take_user(struct login *lg)
 {
 	struct user *user = &lg->made.user;
 
-	text_copy(user->openid, sizeof(user->openid), lg->who.openid);
-	text_copy(user->unionid, sizeof(user->unionid), lg->who.unionid);
+	text_copy(user->openid, sizeof(user->openid), lg->exchange.who.openid);
+	text_copy(user->unionid, sizeof(user->unionid), lg->exchange.who.unionid);
 	if (!lg->info)
 		return;
 	login_take_names(lg, user);
@@ -172,7 +176,7 @@ static enum error login_issue(struct call *c, struct login *lg)
 	int r;
 
 	r = issue_session(config->wechat.app_id, config->wechat.app_secret, c->settings->seal_key,
-			  lg->who.session_key, c->now_ms, c->now_ms + config->session.max_age * 1000,
+			  lg->exchange.who.session_key, c->now_ms, c->now_ms + config->session.max_age * 1000,
 			  session, lg->skey);
 	if (r < 0) {
 		log_error("session-not-made", "error=%d", -r);
@@ -203,31 +207,33 @@ static enum error login_answer(struct call *c, const struct session *session, co
 	return r == 0 ? ERR_NONE : call_fail(c, ERR_STORE, "out of memory");
 }
 
-/* All that comes before the store.  c->uid becomes the user's, known or new. */
-static enum error login_by_code(struct call *c, struct login *lg)
+/* What can be said without WeChat. */
+static enum error login_admit(struct call *c, struct login *lg)
 {
-	struct user known;
-	bool is_known;
 	enum error e;
 
 	if ((e = login_check(c, lg)) != ERR_NONE)
 		return e;
-	if (auth_banned(c, NULL))
-		return ERR_BANNED;
-	if ((e = login_rate(c, "address", c->address, c->config->login.rate_per_address)) != ERR_NONE ||
-	    (e = login_exchange(c, lg)) != ERR_NONE)
-		return e;
-	is_known = store_user_by_openid(c->store, lg->who.openid, &known) == 0;
+	return auth_banned(c, NULL) ? ERR_BANNED : login_rate_address(c);
+}
+
+/* Between WeChat's word and the store.  c->uid becomes the user's, known or new. */
+static enum error login_accept(struct call *c, struct login *lg)
+{
+	struct user known;
+	bool is_known = store_user_by_openid(c->store, lg->exchange.who.openid, &known) == 0;
+	enum error e;
+
 	if (is_known)
 		memcpy(c->uid, known.uid, sizeof(c->uid));
 	if (is_known && auth_banned(c, known.uid))
 		return ERR_BANNED;
-	if ((e = login_rate(c, "user", lg->who.openid, c->config->login.rate_per_user)) != ERR_NONE ||
-	    (e = login_verify(c, lg)) != ERR_NONE)
+	if ((e = login_verify(c, lg)) != ERR_NONE)
 		return e;
 	if (!is_known && store_uid_new(c->uid) < 0)
 		return call_fail(c, ERR_STORE, "no session could be made");
 	memcpy(lg->made.user.uid, c->uid, sizeof(c->uid));
+	login_rate_user(c, lg);
 	login_take_user(lg);
 	login_take_placeholders(c, lg, is_known ? &known : NULL);
 	return login_issue(c, lg);
@@ -266,25 +272,24 @@ static void login_tell(struct call *c, enum error e)
 		audit_count(audit, COUNT_LOGIN_REFUSED, 1);
 }
 
-/* What is needed no more once WeChat's word and the client's have been read. */
-static void login_drop_inputs(struct login *lg)
-{
-	json_object_put(lg->info);
-	lg->info = NULL;
-	params_fini(&lg->params);
-	explicit_bzero(&lg->who, sizeof(lg->who));
-}
-
 static void login_end(struct login *lg, enum error e)
 {
 	struct call *c = lg->call;
 
+	json_object_put(lg->info);
+	params_fini(&lg->params);
 	explicit_bzero(lg, sizeof(*lg));
 	free(lg);
 	router_end(c, e);
 }
 
-/* In a thread that commits. */
+static void login_end_and_tell(struct login *lg, enum error e)
+{
+	login_tell(lg->call, e);
+	login_end(lg, e);
+}
+
+/* By a thread that commits, or, without one, by this one. */
 static void on_stored(void *arg, int r)
 {
 	struct login *lg = arg;
@@ -292,16 +297,56 @@ static void on_stored(void *arg, int r)
 	enum error e;
 
 	memcpy(c->uid, lg->made.user.uid, sizeof(c->uid));
-	e = r < 0 ? call_store_failed(c, "login", r)
-		  : login_answer(c, &lg->made.session, lg->skey, &lg->made.user, "logged in");
-	login_tell(c, e);
-	login_end(lg, e);
+	if (r == -EAGAIN && lg->made.rate.key)
+		e = login_rate_passed(c, &lg->made.rate);
+	else if (r < 0)
+		e = call_store_failed(c, "login", r);
+	else
+		e = login_answer(c, &lg->made.session, lg->skey, &lg->made.user, "logged in");
+	login_end_and_tell(lg, e);
+}
+
+/* By the thread that asks WeChat, or by this one. */
+static void on_exchanged(void *arg, enum error e)
+{
+	struct login *lg = arg;
+	struct call *c = lg->call;
+
+	call_wechat_leave(c);
+	if (e == ERR_NONE)
+		e = login_accept(c, lg);
+	else
+		e = call_wechat_failed(c, e, &lg->exchange.told, "code2session");
+	if (e == ERR_NONE)
+		store_login_later(c->store, &lg->made, on_stored, lg);
+	else
+		login_end_and_tell(lg, e);
+}
+
+static void login_exchange(struct call *c, struct login *lg)
+{
+	struct wechat *wechat;
+
+	if (!call_wechat_enter(c)) {
+		login_end_and_tell(lg, call_fail(c, ERR_WECHAT_BUSY,
+						 "too many logins are waiting for WeChat: try again in a moment"));
+		return;
+	}
+	lg->exchange.done = on_exchanged;
+	lg->exchange.arg = lg;
+	if (c->service->loop) {
+		call_let_go(c);
+		wechat_code2session_later(c->settings->wechat, c->service->loop, lg->code, &lg->exchange);
+		return;
+	}
+	wechat = worker_wechat(c->w);
+	on_exchanged(lg, wechat ? wechat_code2session(wechat, lg->code, &lg->exchange.who, &lg->exchange.told)
+				: ERR_WECHAT_BUSY);
 }
 
 void route_login(struct call *c)
 {
 	struct login *lg = calloc(1, sizeof(*lg));
-	bool by_session;
 	enum error e;
 
 	if (!lg) {
@@ -310,18 +355,14 @@ void route_login(struct call *c)
 	}
 	lg->call = c;
 	e = login_read(c, lg);
-	by_session = e == ERR_NONE && !lg->code;
-	if (by_session)
-		e = login_by_session(c, lg);
-	else if (e == ERR_NONE)
-		e = login_by_code(c, lg);
-	login_drop_inputs(lg);
-	if (e == ERR_NONE && !by_session) {
-		call_let_go(c);
-		store_login_later(c->store, &lg->made, on_stored, lg);
+	if (e == ERR_NONE && !lg->code) {
+		login_end(lg, login_by_session(c, lg));
 		return;
 	}
-	if (!by_session)
-		login_tell(c, e);
-	login_end(lg, e);
+	if (e == ERR_NONE)
+		e = login_admit(c, lg);
+	if (e == ERR_NONE)
+		login_exchange(c, lg);
+	else
+		login_end_and_tell(lg, e);
 }

@@ -163,6 +163,7 @@ static int serve_fastcgi(struct service *service, struct listener *l, bool is_ow
 	sigset_t signals;
 	struct pool pool;
 	char name[160];
+	int64_t stop_ms;
 	int r;
 
 	sigemptyset(&signals);
@@ -175,7 +176,7 @@ static int serve_fastcgi(struct service *service, struct listener *l, bool is_ow
 		log_error("cannot-start", "why=\"libfcgi does not start\"");
 		return EXIT_FAILURE;
 	}
-	r = store_committer_start(service->store);
+	r = service_start(service);
 	if (r == 0)
 		r = pool_start(&pool, service, l->fd, is_own, (int)service->settings->config->login.threads);
 	if (r < 0) {
@@ -187,13 +188,13 @@ static int serve_fastcgi(struct service *service, struct listener *l, bool is_ow
 	spool_sweep(service->settings->config->media.dir, clock_wall_ms());
 	tend(service, config_path, &signals);
 	log_info("stopping", "listening=%s", name);
-	if (!pool_stop(&pool, STOP_MS)) {
+	stop_ms = clock_mono_ms() + STOP_MS;
+	if (!pool_stop(&pool, STOP_MS) || !service_stop(service, (int)(stop_ms - clock_mono_ms()))) {
 		log_warn("stopped", "why=\"requests were still being served\"");
 		audit_flush(&service->audit, service->store);
 		listen_close(l);
 		_exit(0);	/* their threads still use everything */
 	}
-	store_committer_stop(service->store);
 	listen_close(l);
 	log_info("stopped", "listening=%s", name);
 	return 0;

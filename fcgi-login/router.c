@@ -91,6 +91,7 @@ void router_end(struct call *c, enum error e)
 	request_drain(c->rq, DRAIN_MAX);
 	request_answer(c->rq, &c->answer);
 	answer_free(&c->answer);
+	call_return(c);
 	c->on_ended(c);
 }
 

@@ -117,30 +117,60 @@ int service_init(struct service *s, struct config *config, char why[static 200])
 	return 0;
 }
 
-/* Under lock. */
-static void settings_unref(struct settings *s)
+static void settings_hold(struct service *s, struct settings *settings)
 {
-	if (--s->refs == 0)
-		settings_free(s);
+	pthread_mutex_lock(&s->lock);
+	settings->refs++;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void settings_unref(struct service *s, struct settings *settings)
+{
+	bool is_last;
+
+	pthread_mutex_lock(&s->lock);
+	is_last = --settings->refs == 0;
+	pthread_mutex_unlock(&s->lock);
+	if (is_last)
+		settings_free(settings);
 }
 
 void service_fini(struct service *s)
 {
 	audit_flush(&s->audit, s->store);
-	settings_unref(s->settings);
+	settings_unref(s, s->settings);
 	bans_close(s->bans);
 	store_close(s->store);
 	gate_fini(&s->wechat_gate);
 	pthread_mutex_destroy(&s->lock);
 }
 
+int service_start(struct service *s)
+{
+	int r = http_loop_start((unsigned)s->settings->wechat_max, &s->loop);
+
+	return r < 0 ? r : store_committer_start(s->store);
+}
+
+bool service_stop(struct service *s, int deadline_ms)
+{
+	if (!http_loop_stop(s->loop, deadline_ms))
+		return false;
+	s->loop = NULL;
+	store_committer_stop(s->store);
+	return true;
+}
+
 void service_renew(struct service *s, struct settings *settings)
 {
+	struct settings *former;
+
 	pthread_mutex_lock(&s->lock);
-	settings_unref(s->settings);
+	former = s->settings;
 	s->settings = settings;
 	atomic_fetch_add(&s->generation, 1);
 	pthread_mutex_unlock(&s->lock);
+	settings_unref(s, former);
 }
 
 void worker_init(struct worker *w, struct service *s)
@@ -155,11 +185,8 @@ static void worker_drop(struct worker *w)
 	http_free(w->http);
 	w->wechat = NULL;
 	w->http = NULL;
-	if (!w->settings)
-		return;
-	pthread_mutex_lock(&w->service->lock);
-	settings_unref(w->settings);
-	pthread_mutex_unlock(&w->service->lock);
+	if (w->settings)
+		settings_unref(w->service, w->settings);
 	w->settings = NULL;
 }
 
@@ -204,9 +231,14 @@ struct http *worker_http(struct worker *w)
 void call_let_go(struct call *c)
 {
 	request_end_input(c->rq);
+	settings_hold(c->service, c->settings);
 	c->w = NULL;
-	c->config = NULL;
-	c->settings = NULL;
+}
+
+void call_return(struct call *c)
+{
+	if (!c->w)
+		settings_unref(c->service, c->settings);
 }
 
 enum error call_fail(struct call *c, enum error e, const char *message)

@@ -15,7 +15,7 @@
 #include "config.h"
 #include "error.h"
 #include "gate.h"
-#include "http.h"
+#include "http_loop.h"
 #include "media.h"
 #include "request.h"
 #include "store.h"
@@ -46,6 +46,7 @@ struct service {
 	struct settings *settings;
 	atomic_uint generation;			/* goes up with each new settings */
 	struct gate wechat_gate;		/* who waits for WeChat */
+	struct http_loop *loop;			/* asks WeChat for those that let go of their thread; NULL: nobody does */
 	atomic_llong swept_ms;			/* when leftovers of uploads were last removed */
 };
 
@@ -55,6 +56,14 @@ struct settings *settings_new(struct config *config, struct store *store, char w
 /* Opens the store, derives the settings; takes config.  0, or -1 with why filled. */
 int service_init(struct service *s, struct config *config, char why[static 200]);
 void service_fini(struct service *s);
+
+/* Starts the threads to which logins are left: one that asks WeChat, one that commits.  Without them each login keeps its own
+ * thread to the end.  0 or a negative errno. */
+int service_start(struct service *s);
+
+/* Lets them carry out what they were left with, for up to deadline_ms.  false: they have not, and nothing may be freed.
+ * Nobody may serve requests meanwhile. */
+bool service_stop(struct service *s, int deadline_ms);
 
 /* Puts new settings in place; takes them. */
 void service_renew(struct service *s, struct settings *settings);
@@ -80,9 +89,9 @@ struct http *worker_http(struct worker *w);
 
 struct call {
 	struct service *service;
-	struct worker *w;		/* these three are NULL once the call has let go of its thread */
+	struct worker *w;		/* NULL once the call has let go of its thread */
 	const struct config *config;
-	const struct settings *settings;
+	struct settings *settings;	/* the worker's; the call's own once it has let go */
 	struct request *rq;
 	struct store *store;
 	void (*on_ended)(struct call *c);	/* its owner's: the answer has been sent, and the call may go */
@@ -98,8 +107,9 @@ struct call {
 };
 
 /* The thread may go on to other requests while this one waits; the request's input is read to its end first, so that nobody
- * has to wait for it later. */
+ * has to wait for it later.  At its end such a call returns what it holds. */
 void call_let_go(struct call *c);
+void call_return(struct call *c);
 
 /* For handlers that fail: keeps message, returns e. */
 enum error call_fail(struct call *c, enum error e, const char *message);

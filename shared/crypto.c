@@ -25,7 +25,7 @@ static pthread_key_t crypto_key;
 struct crypto_thread {
 	EVP_MD_CTX *sha1, *sha256;
 	EVP_MAC_CTX *hmac;
-	EVP_CIPHER_CTX *cipher;
+	EVP_CIPHER_CTX *cbc, *gcm;		/* apart: changing a context's cipher makes it anew */
 	uint8_t hmac_key[HMAC_KEY_KEPT];	/* what hmac was keyed with last, to key it but once */
 	size_t hmac_key_len;			/* 0: nothing that could be used again */
 };
@@ -38,7 +38,8 @@ static void crypto_thread_free(void *arg)
 	EVP_MD_CTX_free(t->sha1);
 	EVP_MD_CTX_free(t->sha256);
 	EVP_MAC_CTX_free(t->hmac);
-	EVP_CIPHER_CTX_free(t->cipher);
+	EVP_CIPHER_CTX_free(t->cbc);
+	EVP_CIPHER_CTX_free(t->gcm);
 	OPENSSL_cleanse(t, sizeof(*t));
 	free(t);
 	crypto_thread = NULL;
@@ -77,8 +78,9 @@ static struct crypto_thread *crypto_here(void)
 	t->sha1 = EVP_MD_CTX_new();
 	t->sha256 = EVP_MD_CTX_new();
 	t->hmac = EVP_MAC_CTX_new(hmac_mac);
-	t->cipher = EVP_CIPHER_CTX_new();
-	if (!t->sha1 || !t->sha256 || !t->hmac || !t->cipher || pthread_setspecific(crypto_key, t) != 0) {
+	t->cbc = EVP_CIPHER_CTX_new();
+	t->gcm = EVP_CIPHER_CTX_new();
+	if (!t->sha1 || !t->sha256 || !t->hmac || !t->cbc || !t->gcm || pthread_setspecific(crypto_key, t) != 0) {
 		crypto_thread_free(t);
 		return NULL;
 	}
@@ -201,9 +203,9 @@ static int crypto_cbc_decrypt(const EVP_CIPHER *cipher, const uint8_t *key, cons
 		return -ENOMEM;
 	if (len == 0 || len % block != 0 || len > INT_MAX)
 		return -EBADMSG;
-	if (EVP_DecryptInit_ex2(t->cipher, cipher, key, iv, NULL) != 1 ||
-	    EVP_CIPHER_CTX_set_padding(t->cipher, 0) != 1 ||
-	    EVP_DecryptUpdate(t->cipher, out, &n, in, (int)len) != 1 || (size_t)n != len)
+	if (EVP_DecryptInit_ex2(t->cbc, cipher, key, iv, NULL) != 1 ||
+	    EVP_CIPHER_CTX_set_padding(t->cbc, 0) != 1 ||
+	    EVP_DecryptUpdate(t->cbc, out, &n, in, (int)len) != 1 || (size_t)n != len)
 		return crypto_failed(-EBADMSG);
 	pad = crypto_padding(out, len, block);
 	if (pad == 0) {
@@ -238,10 +240,10 @@ int crypto_push_encrypt(const uint8_t key[static 32], const uint8_t *in, size_t 
 	memset(last, (int)(PUSH_BLOCK - rest), sizeof(last));
 	if (rest)
 		memcpy(last, in + whole, rest);
-	if (EVP_EncryptInit_ex2(t->cipher, cbc256_cipher, key, key, NULL) != 1 ||
-	    EVP_CIPHER_CTX_set_padding(t->cipher, 0) != 1 ||
-	    (whole && EVP_EncryptUpdate(t->cipher, out, &n, in, (int)whole) != 1) ||
-	    EVP_EncryptUpdate(t->cipher, out + n, &m, last, sizeof(last)) != 1 ||
+	if (EVP_EncryptInit_ex2(t->cbc, cbc256_cipher, key, key, NULL) != 1 ||
+	    EVP_CIPHER_CTX_set_padding(t->cbc, 0) != 1 ||
+	    (whole && EVP_EncryptUpdate(t->cbc, out, &n, in, (int)whole) != 1) ||
+	    EVP_EncryptUpdate(t->cbc, out + n, &m, last, sizeof(last)) != 1 ||
 	    (size_t)n + (size_t)m != whole + PUSH_BLOCK)
 		return crypto_failed(-EIO);
 	return n + m;
@@ -260,11 +262,11 @@ int crypto_seal(const uint8_t key[static 32], const struct span *aad, const void
 		return -EINVAL;
 	if (crypto_random(out, NONCE_LEN) < 0)
 		return -EIO;
-	if (EVP_EncryptInit_ex2(t->cipher, gcm256_cipher, key, out, NULL) != 1 ||
-	    (aad->len && EVP_EncryptUpdate(t->cipher, NULL, &n, aad->data, (int)aad->len) != 1) ||
-	    (len && EVP_EncryptUpdate(t->cipher, text, &n, in, (int)len) != 1) ||
-	    EVP_EncryptFinal_ex(t->cipher, tag, &rest) != 1 || rest != 0 ||
-	    EVP_CIPHER_CTX_ctrl(t->cipher, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, tag) != 1)
+	if (EVP_EncryptInit_ex2(t->gcm, gcm256_cipher, key, out, NULL) != 1 ||
+	    (aad->len && EVP_EncryptUpdate(t->gcm, NULL, &n, aad->data, (int)aad->len) != 1) ||
+	    (len && EVP_EncryptUpdate(t->gcm, text, &n, in, (int)len) != 1) ||
+	    EVP_EncryptFinal_ex(t->gcm, tag, &rest) != 1 || rest != 0 ||
+	    EVP_CIPHER_CTX_ctrl(t->gcm, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, tag) != 1)
 		return crypto_failed(-EIO);
 	return (int)len + SEAL_OVERHEAD;
 }
@@ -282,11 +284,11 @@ int crypto_open(const uint8_t key[static 32], const struct span *aad, const uint
 	if (len < SEAL_OVERHEAD || len > INT_MAX || aad->len > INT_MAX)
 		return -EBADMSG;
 	memcpy(tag, in + len - TAG_LEN, TAG_LEN);
-	if (EVP_DecryptInit_ex2(t->cipher, gcm256_cipher, key, in, NULL) != 1 ||
-	    (aad->len && EVP_DecryptUpdate(t->cipher, NULL, &n, aad->data, (int)aad->len) != 1) ||
-	    (text_len && EVP_DecryptUpdate(t->cipher, out, &n, in + NONCE_LEN, (int)text_len) != 1) ||
-	    EVP_CIPHER_CTX_ctrl(t->cipher, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) != 1 ||
-	    EVP_DecryptFinal_ex(t->cipher, end, &rest) != 1 || rest != 0) {
+	if (EVP_DecryptInit_ex2(t->gcm, gcm256_cipher, key, in, NULL) != 1 ||
+	    (aad->len && EVP_DecryptUpdate(t->gcm, NULL, &n, aad->data, (int)aad->len) != 1) ||
+	    (text_len && EVP_DecryptUpdate(t->gcm, out, &n, in + NONCE_LEN, (int)text_len) != 1) ||
+	    EVP_CIPHER_CTX_ctrl(t->gcm, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) != 1 ||
+	    EVP_DecryptFinal_ex(t->gcm, end, &rest) != 1 || rest != 0) {
 		if (text_len)
 			OPENSSL_cleanse(out, text_len);	/* nobody uses what no tag vouches for */
 		return crypto_failed(-EBADMSG);

@@ -57,6 +57,11 @@ static void load(void)
 		{ &table.easy_getinfo, "curl_easy_getinfo" }, { &table.easy_strerror, "curl_easy_strerror" },
 		{ &table.slist_append, "curl_slist_append" }, { &table.slist_free_all, "curl_slist_free_all" },
 		{ &table.share_init, "curl_share_init" }, { &table.share_setopt, "curl_share_setopt" },
+		{ &table.multi_init, "curl_multi_init" }, { &table.multi_cleanup, "curl_multi_cleanup" },
+		{ &table.multi_setopt, "curl_multi_setopt" }, { &table.multi_add_handle, "curl_multi_add_handle" },
+		{ &table.multi_remove_handle, "curl_multi_remove_handle" },
+		{ &table.multi_socket_action, "curl_multi_socket_action" },
+		{ &table.multi_info_read, "curl_multi_info_read" }, { &table.multi_assign, "curl_multi_assign" },
 	};
 	void *library = NULL, *address;
 	size_t i;

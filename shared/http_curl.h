@@ -19,6 +19,14 @@ struct curl_table {
 	__typeof__(curl_slist_free_all) *slist_free_all;
 	__typeof__(curl_share_init) *share_init;
 	__typeof__((curl_share_setopt)) *share_setopt;
+	__typeof__(curl_multi_init) *multi_init;
+	__typeof__(curl_multi_cleanup) *multi_cleanup;
+	__typeof__((curl_multi_setopt)) *multi_setopt;
+	__typeof__(curl_multi_add_handle) *multi_add_handle;
+	__typeof__(curl_multi_remove_handle) *multi_remove_handle;
+	__typeof__((curl_multi_socket_action)) *multi_socket_action;
+	__typeof__(curl_multi_info_read) *multi_info_read;
+	__typeof__(curl_multi_assign) *multi_assign;
 	CURLSH *share;		/* names and TLS sessions known to all threads; may be NULL */
 };
 

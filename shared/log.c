@@ -13,11 +13,45 @@
 
 #include "utf8.h"
 
-enum { LOG_LINE_SIZE = 2048 };
+enum {
+	LOG_LINE_SIZE = 2048,
+	LOG_HELD_SIZE = 4096	/* PIPE_BUF: what a pipe takes whole */
+};
 
 static const char *log_place = "wxchat";
 static enum log_level log_least = LOG_INFO_LEVEL;
 static char log_path[PATH_MAX];		/* "" when stderr is no regular file */
+
+static __thread char log_held[LOG_HELD_SIZE];
+static __thread size_t log_held_len;
+static __thread bool log_is_held;
+
+static void log_write(const char *bytes, size_t len)
+{
+	if (len > 0 && write(STDERR_FILENO, bytes, len) < 0) {
+		/* Nobody reads the log; there is nowhere to say so. */
+	}
+}
+
+static void log_flush(void)
+{
+	log_write(log_held, log_held_len);
+	log_held_len = 0;
+}
+
+void log_hold(void)
+{
+	log_is_held = true;
+}
+
+void log_release(void)
+{
+	int saved = errno;
+
+	log_is_held = false;
+	log_flush();
+	errno = saved;
+}
 
 void log_init(const char *place, enum log_level least)
 {
@@ -71,8 +105,13 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 		if ((unsigned char)line[i] < 0x20)
 			line[i] = ' ';	/* a line stays one, whatever was passed */
 	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0) {
-		/* Nobody reads the log; there is nowhere to say so. */
+	if (!log_is_held) {
+		log_write(line, len);
+	} else {
+		if (len > sizeof(log_held) - log_held_len)
+			log_flush();
+		memcpy(log_held + log_held_len, line, len);
+		log_held_len += len;
 	}
 	errno = saved;
 }

@@ -1,5 +1,5 @@
 /* log.h - one event, one line on stderr:  TIME LEVEL PLACE EVENT key=value ...
- * Threads:  any; a line is one write.  errno is kept.
+ * Threads:  any; a line is never torn, since it is one write by itself or with others.  errno is kept.
  * Secrets (skey, session_key, app_secret, code, ticket, query string) are never passed in. */
 #ifndef WXCHAT_LOG_H
 #define WXCHAT_LOG_H
@@ -26,6 +26,11 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 #define log_info(...) log_event(LOG_INFO_LEVEL, __VA_ARGS__)
 #define log_warn(...) log_event(LOG_WARN_LEVEL, __VA_ARGS__)
 #define log_error(...) log_event(LOG_ERROR_LEVEL, __VA_ARGS__)
+
+/* Between the two this thread's lines are kept and written together, for who has many to tell at once: a line by itself costs
+ * a system call, and often wakes who reads it.  Not nested. */
+void log_hold(void);
+void log_release(void);
 
 /* A peer's text made safe for one field: quoted, escaped, cut to what out holds.  Returns out. */
 enum { LOG_TEXT_SIZE = 160 };

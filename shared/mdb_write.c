@@ -216,6 +216,7 @@ static void mdb_lead(struct mdb *m, struct mdb_job *own)
 	pthread_mutex_lock(&m->queue_lock);
 	mdb_choose_leader(m);
 	pthread_mutex_unlock(&m->queue_lock);
+	log_hold();
 	for (job = jobs; job; job = jobs) {
 		jobs = job->next;	/* a finished call takes its job with it */
 		if (job == own)
@@ -223,6 +224,7 @@ static void mdb_lead(struct mdb *m, struct mdb_job *own)
 		else
 			mdb_finish(m, job);
 	}
+	log_release();
 }
 
 /* With queue_lock held. */

@@ -56,7 +56,7 @@ bool store_is_read_only(const struct store *s)
 
 struct login {
 	struct store *s;
-	const struct store_login *given;
+	struct store_login *given;
 	uint8_t new_uid[UID_RAW], uid[UID_RAW];
 	struct user user;	/* as stored */
 };
@@ -64,7 +64,6 @@ struct login {
 /* One for which nobody waits. */
 struct login_later {
 	struct mdb_job job;
-	struct store_login *asked;
 	void (*done)(void *arg, int r);
 	void *arg;
 	struct login login;
@@ -178,9 +177,11 @@ static int login_write(MDB_txn *txn, void *arg)
 	}
 	if (r == 0 && store_get(l->s, txn, T_SESSIONS, val(session->id, SESSION_ID_LEN), &found) != -ENOENT)
 		r = -EEXIST;
+	if (r == 0 && l->given->rate.key)
+		r = rate_count(l->s, txn, &l->given->rate, now_ms);
 	if (r < 0)
 		return r;
-	/* Nothing has changed until here; from here on only LMDB itself can fail. */
+	/* Nothing has changed until the rate; from here on only LMDB itself can fail. */
 	u->seen_ms = now_ms;
 	take(u->unionid, sizeof(u->unionid), given->unionid);
 	renamed = take(u->nick, sizeof(u->nick), *given->nick || *u->nick ? given->nick : l->given->nick_if_none);
@@ -209,7 +210,7 @@ static bool fits(const char *text, size_t max)
 }
 
 /* Leaves l->user to login_write. */
-static int login_init(struct login *l, struct store *s, const struct store_login *given)
+static int login_init(struct login *l, struct store *s, struct store_login *given)
 {
 	const struct user *u = &given->user;
 
@@ -222,10 +223,10 @@ static int login_init(struct login *l, struct store *s, const struct store_login
 	return *u->uid ? uid_read(u->uid, l->new_uid) : crypto_random(l->new_uid, sizeof(l->new_uid));
 }
 
-static void login_take(const struct login *l, struct store_login *out)
+static void login_take(const struct login *l)
 {
-	out->user = l->user;
-	uid_write(l->uid, out->session.uid);
+	l->given->user = l->user;
+	uid_write(l->uid, l->given->session.uid);
 }
 
 int store_uid_new(char uid[static UID_LEN + 1])
@@ -246,7 +247,7 @@ int store_login(struct store *s, struct store_login *login)
 	if (r == 0)
 		r = mdb_write(s->mdb, login_write, &l);
 	if (r == 0)
-		login_take(&l, login);
+		login_take(&l);
 	return r;
 }
 
@@ -262,7 +263,7 @@ static void later_done(void *arg, int r)
 	struct login_later *later = arg;
 
 	if (r == 0)
-		login_take(&later->login, later->asked);
+		login_take(&later->login);
 	later->done(later->arg, r);
 	free(later);
 }
@@ -278,7 +279,6 @@ void store_login_later(struct store *s, struct store_login *login, void (*done)(
 		return;
 	}
 	later->job = (struct mdb_job){ .fn = later_write, .done = later_done, .arg = later };
-	later->asked = login;
 	later->done = done;
 	later->arg = arg;
 	mdb_write_later(s->mdb, &later->job);

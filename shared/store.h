@@ -64,16 +64,25 @@ struct session {
 
 /* --- sessions and users, for the login program --- */
 
+/* A limit of uses in a window of time. */
+struct store_rate {
+	const char *key;	/* any text; it is hashed */
+	unsigned limit, window_s;
+	unsigned retry_s;	/* out: when the window that is full ends */
+};
+
 /* What a login brings.  user: openid; unionid, nick, avatar, info where not "" replace what is stored; uid, where not "",
  * is what the user is called if the openid is new (store_uid_new).  session: all but uid. */
 struct store_login {
 	struct user user;
 	struct session session;
 	char nick_if_none[NICK_MAX + 1], avatar_if_none[AVATAR_MAX + 1];	/* for a user who would be without, or "" */
+	struct store_rate rate;		/* counted with it, if its key is not NULL */
 	int64_t now_ms;
 };
 
-/* Makes the user if the openid is new and a session for it, in one transaction.  Out: user whole, session.uid. */
+/* Makes the user if the openid is new and a session for it, in one transaction.  Out: user whole, session.uid.
+ * -EAGAIN when it is one too many for its rate. */
 int store_login(struct store *s, struct store_login *login);
 
 /* The same for who does not wait: done is called, with what store_login would have returned, once it is on disk or has
@@ -156,10 +165,9 @@ void store_tidy(struct store *s);
 
 /* --- limits, tokens, counters, events, media --- */
 
-/* Counts one use of key (hashed; any text) in the window; -EAGAIN and *retry_s once limit is passed.
+/* Counts one use in the window; -EAGAIN and retry_s once the limit is passed.
  * The table is bounded: the oldest windows go first. */
-int store_rate(struct store *s, const char *key, unsigned limit, unsigned window_s, int64_t now_ms,
-	       unsigned *retry_s);
+int store_rate(struct store *s, struct store_rate *rate, int64_t now_ms);
 
 /* WeChat's access token, shared by all processes.  *refresh is set for one caller at a time when the token is
  * missing or within early_ms of its end: that caller is to fetch a new one (others use the old one meanwhile)

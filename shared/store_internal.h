@@ -94,6 +94,9 @@ int store_hash(const char *text, size_t len, uint8_t out[static HASH_LEN]);
 
 bool skey_matches(const char *skey, const uint8_t hash[static 32]);
 
+/* store_rate within a transaction: -EAGAIN, with nothing changed, past the limit. */
+int rate_count(struct store *s, MDB_txn *txn, struct store_rate *rate, int64_t now_ms);
+
 /* --- expiry --- */
 
 int expiry_put(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref);

@@ -59,9 +59,8 @@ static int rate_load(struct rate *a, MDB_txn *txn)
 	return 0;
 }
 
-static int rate_write(MDB_txn *txn, void *arg)
+static int rate_use(struct rate *a, MDB_txn *txn)
 {
-	struct rate *a = arg;
 	const MDB_val key = val(a->key, HASH_LEN);
 	uint8_t record[RATE_RECORD] = { 1 };
 	int r = rate_load(a, txn);
@@ -79,29 +78,56 @@ static int rate_write(MDB_txn *txn, void *arg)
 	}
 	put_le64(record + 1, (uint64_t)a->end_ms);
 	put_le64(record + 9, a->uses + 1);
+	return r < 0 ? r : store_put(a->s, txn, T_RATES, key, val(record, sizeof(record)));
+}
+
+static int rate_write(MDB_txn *txn, void *arg)
+{
+	struct rate *a = arg;
+	int r = rate_use(a, txn);
+
+	return r < 0 ? r : store_purge(a->s, txn, a->now_ms);
+}
+
+static unsigned rate_retry_s(const struct rate *a)
+{
+	return a->end_ms > a->now_ms ? (unsigned)((a->end_ms - a->now_ms + 999) / 1000) : 1;
+}
+
+static int rate_init(struct rate *a, struct store *s, const struct store_rate *rate, int64_t now_ms)
+{
+	*a = (struct rate){ .s = s, .limit = rate->limit, .window_ms = (int64_t)rate->window_s * 1000, .now_ms = now_ms };
+	return store_hash(rate->key, strlen(rate->key), a->key);
+}
+
+int rate_count(struct store *s, MDB_txn *txn, struct store_rate *rate, int64_t now_ms)
+{
+	struct rate a;
+	int r = rate_init(&a, s, rate, now_ms);
+
 	if (r == 0)
-		r = store_put(a->s, txn, T_RATES, key, val(record, sizeof(record)));
-	if (r == 0)
-		r = store_purge(a->s, txn, a->now_ms);
+		r = rate_use(&a, txn);
+	if (r == -EAGAIN)
+		rate->retry_s = rate_retry_s(&a);
 	return r;
 }
 
-int store_rate(struct store *s, const char *key, unsigned limit, unsigned window_s, int64_t now_ms, unsigned *retry_s)
+int store_rate(struct store *s, struct store_rate *rate, int64_t now_ms)
 {
-	struct rate a = { .s = s, .limit = limit, .window_ms = (int64_t)window_s * 1000, .now_ms = now_ms };
+	struct rate a;
 	MDB_txn *txn;
 	int r;
 
-	if ((r = store_hash(key, strlen(key), a.key)) < 0 || (r = mdb_read_begin(s->mdb, &txn)) < 0)
+	if ((r = rate_init(&a, s, rate, now_ms)) < 0 || (r = mdb_read_begin(s->mdb, &txn)) < 0)
 		return r;
 	r = rate_load(&a, txn);
 	mdb_read_end(s->mdb, txn);
-	if (r == 0 && a.uses >= limit)
+	if (r == 0 && a.uses >= a.limit)
 		r = -EAGAIN;
 	if (r == 0)
 		r = mdb_write(s->mdb, rate_write, &a);
 	if (r == -EAGAIN)
-		*retry_s = a.end_ms > now_ms ? (unsigned)((a.end_ms - now_ms + 999) / 1000) : 1;
+		rate->retry_s = rate_retry_s(&a);
 	return r;
 }
 

@@ -12,7 +12,6 @@
 #include "wechat_internal.h"
 
 enum {
-	CODE_MAX = 1024,		/* WeChat names no length; 32 characters are seen */
 	CONTENT_MAX_CHARS = 2500,
 	SCENE_SOCIAL = 4
 };
@@ -66,8 +65,7 @@ void wechat_free(struct wechat *w)
 	free(w);
 }
 
-/* A member that is a text of printable ASCII, 1 to max characters, copied. */
-static bool take_text(struct json_object *o, const char *key, char *out, size_t max)
+bool answer_take_text(struct json_object *o, const char *key, char *out, size_t max)
 {
 	size_t len, i;
 	const char *text = json_text(o, key, &len);
@@ -81,26 +79,24 @@ static bool take_text(struct json_object *o, const char *key, char *out, size_t 
 	return true;
 }
 
-static bool has_member(struct json_object *o, const char *key)
+bool answer_has(struct json_object *o, const char *key)
 {
 	struct json_object *member;
 
 	return json_object_object_get_ex(o, key, &member);
 }
 
-static bool take_session_key(struct json_object *o, char out[static WECHAT_KEY_MAX + 1])
+bool answer_take_key(struct json_object *o, char out[static WECHAT_KEY_MAX + 1])
 {
 	uint8_t raw[WECHAT_KEY_MAX];
-	bool ok = take_text(o, "session_key", out, WECHAT_KEY_MAX) &&
+	bool ok = answer_take_text(o, "session_key", out, WECHAT_KEY_MAX) &&
 		  base64_decode(out, strlen(out), raw, sizeof(raw)) == 16;
 
 	explicit_bzero(raw, sizeof(raw));
 	return ok;
 }
 
-/* --- login --- */
-
-static bool is_refused_code(int64_t errcode)
+bool answer_refuses_code(int64_t errcode)
 {
 	switch (errcode) {
 	case 40029:	/* invalid, expired, or another program's */
@@ -112,52 +108,6 @@ static bool is_refused_code(int64_t errcode)
 	default:
 		return false;
 	}
-}
-
-static enum error read_identity(struct wechat *w, struct question *q, struct wechat_identity *out)
-{
-	struct wechat_identity who = { .unionid = "" };
-	size_t len = 0;
-
-	if (is_refused_code(q->told->errcode))
-		return ERR_LOGIN_FAILED;
-	if (q->told->errcode)
-		return wechat_unexpected(w, q, "an errcode that the client cannot mend");
-	if (!take_text(q->answer, "openid", who.openid, OPENID_MAX))
-		return wechat_unexpected(w, q, "no openid");
-	if (!take_session_key(q->answer, who.session_key))
-		return wechat_unexpected(w, q, "no session_key of 16 bytes");
-	/* Only programs bound to an Open Platform account have one; "" is as good as none. */
-	if (has_member(q->answer, "unionid") && !take_text(q->answer, "unionid", who.unionid, OPENID_MAX) &&
-	    (!json_text(q->answer, "unionid", &len) || len > 0))
-		return wechat_unexpected(w, q, "unionid is no text");
-	*out = who;
-	explicit_bzero(&who, sizeof(who));
-	return ERR_NONE;
-}
-
-enum error wechat_code2session(struct wechat *w, const char *code, struct wechat_identity *out,
-			       struct wechat_told *told)
-{
-	const struct config *config = w->shared->config;
-	struct question q;
-	enum error e;
-
-	question_init(&q, w, "jscode2session", "/sns/jscode2session", told);
-	q.once = true;
-	if (!*code || strnlen(code, CODE_MAX + 1) > CODE_MAX)
-		e = ERR_LOGIN_FAILED;
-	else if (question_add(&q, "appid", config->wechat.app_id) < 0 ||
-		 question_add(&q, "secret", config->wechat.app_secret) < 0 ||
-		 question_add(&q, "js_code", code) < 0 ||
-		 question_add(&q, "grant_type", "authorization_code") < 0)
-		e = ERR_WECHAT_BUSY;	/* out of memory */
-	else
-		e = wechat_ask(w, &q);
-	if (e == ERR_NONE)
-		e = read_identity(w, &q, out);
-	question_fini(&q);
-	return e;
 }
 
 /* --- bodies --- */
@@ -195,13 +145,13 @@ static enum error read_phone(struct wechat *w, struct question *q, char phone[st
 	struct json_object *info = json_member(q->answer, "phone_info");
 	char number[PHONE_MAX + 1], code[8];
 
-	if (is_refused_code(q->told->errcode))
+	if (answer_refuses_code(q->told->errcode))
 		return ERR_BAD_REQUEST;
 	if (q->told->errcode)
-		return wechat_unexpected(w, q, "an errcode that the client cannot mend");
-	if (!info || !take_text(info, "phoneNumber", number, PHONE_MAX) || !is_phone(number) ||
-	    !take_text(info, "countryCode", code, sizeof(code) - 1) || !is_phone(code))
-		return wechat_unexpected(w, q, "no phone number in the answer");
+		return wechat_unexpected(w->shared, q, "an errcode that the client cannot mend");
+	if (!info || !answer_take_text(info, "phoneNumber", number, PHONE_MAX) || !is_phone(number) ||
+	    !answer_take_text(info, "countryCode", code, sizeof(code) - 1) || !is_phone(code))
+		return wechat_unexpected(w->shared, q, "no phone number in the answer");
 	text_copy(phone, sizeof(number), number);
 	text_copy(country, sizeof(code), code);
 	return ERR_NONE;
@@ -213,7 +163,7 @@ enum error wechat_phone(struct wechat *w, const char *code, char phone[static PH
 	struct question q;
 	enum error e;
 
-	question_init(&q, w, "getuserphonenumber", "/wxa/business/getuserphonenumber", told);
+	question_init(&q, w->shared, "getuserphonenumber", "/wxa/business/getuserphonenumber", told);
 	q.once = true;
 	if (!*code || strnlen(code, CODE_MAX + 1) > CODE_MAX)
 		e = ERR_BAD_REQUEST;
@@ -254,12 +204,12 @@ enum error wechat_check_session(struct wechat *w, const char *openid, const char
 	struct question q;
 	enum error e;
 
-	question_init(&q, w, "checksession", "/wxa/checksession", told);
+	question_init(&q, w->shared, "checksession", "/wxa/checksession", told);
 	e = ask_about_key(w, &q, openid, session_key);
 	if (e == ERR_NONE && told->errcode && !is_dead_key(told->errcode))
-		e = wechat_unexpected(w, &q, "an errcode that is no verdict");
-	else if (e == ERR_NONE && !has_member(q.answer, "errcode"))
-		e = wechat_unexpected(w, &q, "no verdict in the answer");
+		e = wechat_unexpected(w->shared, &q, "an errcode that is no verdict");
+	else if (e == ERR_NONE && !answer_has(q.answer, "errcode"))
+		e = wechat_unexpected(w->shared, &q, "no verdict in the answer");
 	if (e == ERR_NONE)
 		*valid = told->errcode == 0;
 	question_fini(&q);
@@ -273,15 +223,15 @@ enum error wechat_reset_session(struct wechat *w, const char *openid, const char
 	struct question q;
 	enum error e;
 
-	question_init(&q, w, "resetusersessionkey", "/wxa/resetusersessionkey", told);
+	question_init(&q, w->shared, "resetusersessionkey", "/wxa/resetusersessionkey", told);
 	q.once = true;	/* a second time the signature is an old key's */
 	e = ask_about_key(w, &q, openid, session_key);
 	if (e == ERR_NONE && is_dead_key(told->errcode))
 		e = ERR_INVALID_SESSION;
 	else if (e == ERR_NONE && told->errcode)
-		e = wechat_unexpected(w, &q, "an errcode that the client cannot mend");
-	else if (e == ERR_NONE && !take_session_key(q.answer, key))
-		e = wechat_unexpected(w, &q, "no session_key of 16 bytes");
+		e = wechat_unexpected(w->shared, &q, "an errcode that the client cannot mend");
+	else if (e == ERR_NONE && !answer_take_key(q.answer, key))
+		e = wechat_unexpected(w->shared, &q, "no session_key of 16 bytes");
 	if (e == ERR_NONE)
 		text_copy(new_key, sizeof(key), key);
 	explicit_bzero(key, sizeof(key));
@@ -303,10 +253,10 @@ static enum error read_verdict(struct wechat *w, struct question *q, bool *risky
 		return ERR_NONE;
 	}
 	if (q->told->errcode)
-		return wechat_unexpected(w, q, "an errcode instead of a verdict");
+		return wechat_unexpected(w->shared, q, "an errcode instead of a verdict");
 	suggest = result ? json_text(result, "suggest", &len) : NULL;
 	if (!suggest || (strcmp(suggest, "pass") != 0 && strcmp(suggest, "review") != 0 && strcmp(suggest, "risky") != 0))
-		return wechat_unexpected(w, q, "no verdict in the answer");
+		return wechat_unexpected(w->shared, q, "no verdict in the answer");
 	*risky = strcmp(suggest, "risky") == 0;
 	*review = strcmp(suggest, "review") == 0;
 	return ERR_NONE;
@@ -319,7 +269,7 @@ enum error wechat_check_text(struct wechat *w, const char *openid, int scene, co
 	enum error e;
 	int r;
 
-	question_init(&q, w, "msg_sec_check", "/wxa/msg_sec_check", told);
+	question_init(&q, w->shared, "msg_sec_check", "/wxa/msg_sec_check", told);
 	r = body_number(&q, "version", 2);
 	if (r == 0)
 		r = body_number(&q, "scene", scene);
@@ -341,7 +291,7 @@ enum error wechat_check_media(struct wechat *w, const char *openid, const char *
 	enum error e;
 	int r;
 
-	question_init(&q, w, "media_check_async", "/wxa/media_check_async", told);
+	question_init(&q, w->shared, "media_check_async", "/wxa/media_check_async", told);
 	r = body_text(&q, "media_url", url, strlen(url));
 	if (r == 0)
 		r = body_number(&q, "media_type", media_type);
@@ -353,9 +303,9 @@ enum error wechat_check_media(struct wechat *w, const char *openid, const char *
 		r = body_text(&q, "openid", openid, strlen(openid));
 	e = ask_body(w, &q, r);
 	if (e == ERR_NONE && told->errcode)
-		e = wechat_unexpected(w, &q, "an errcode instead of a trace_id");
-	else if (e == ERR_NONE && !take_text(q.answer, "trace_id", trace_id, 127))
-		e = wechat_unexpected(w, &q, "no trace_id in the answer");
+		e = wechat_unexpected(w->shared, &q, "an errcode instead of a trace_id");
+	else if (e == ERR_NONE && !answer_take_text(q.answer, "trace_id", trace_id, 127))
+		e = wechat_unexpected(w->shared, &q, "no trace_id in the answer");
 	question_fini(&q);
 	return e;
 }
@@ -369,7 +319,7 @@ enum error wechat_notify(struct wechat *w, const char *openid, const char *templ
 	enum error e;
 	int r;
 
-	question_init(&q, w, "subscribe/send", "/cgi-bin/message/subscribe/send", told);
+	question_init(&q, w->shared, "subscribe/send", "/cgi-bin/message/subscribe/send", told);
 	q.once = true;	/* a consent is for one message */
 	r = body_text(&q, "touser", openid, strlen(openid));
 	if (r == 0)
@@ -386,8 +336,8 @@ enum error wechat_notify(struct wechat *w, const char *openid, const char *templ
 	if (e == ERR_NONE) {
 		switch (told->errcode) {
 		case 0:
-			if (!has_member(q.answer, "errcode"))
-				e = wechat_unexpected(w, &q, "no errcode in the answer");
+			if (!answer_has(q.answer, "errcode"))
+				e = wechat_unexpected(w->shared, &q, "no errcode in the answer");
 			break;
 		case 43101:	/* no consent, or it is used up */
 		case 43107:	/* switched off by the user */
@@ -395,7 +345,7 @@ enum error wechat_notify(struct wechat *w, const char *openid, const char *templ
 			e = ERR_FORBIDDEN;
 			break;
 		default:
-			e = wechat_unexpected(w, &q, "the message was refused: check [notify]");
+			e = wechat_unexpected(w->shared, &q, "the message was refused: check [notify]");
 		}
 	}
 	question_fini(&q);

@@ -47,6 +47,18 @@ struct wechat_identity {
 enum error wechat_code2session(struct wechat *w, const char *code, struct wechat_identity *out,
 			       struct wechat_told *told);
 
+/* The same for who does not wait: done is called once, with what wechat_code2session would have returned, by this thread
+ * before the call returns, or by the loop's.  *asked and shared live until then; code is copied. */
+struct http_loop;
+struct wechat_exchange {
+	void (*done)(void *arg, enum error e);
+	void *arg;
+	struct wechat_identity who;	/* out */
+	struct wechat_told told;
+};
+void wechat_code2session_later(struct wechat_shared *shared, struct http_loop *loop, const char *code,
+			       struct wechat_exchange *asked);
+
 /* getuserphonenumber. */
 enum error wechat_phone(struct wechat *w, const char *code, char phone[static PHONE_MAX + 1],
 			char country[static 8], struct wechat_told *told);

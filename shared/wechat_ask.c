@@ -11,15 +11,15 @@
 
 enum {
 	ANSWER_MAX = 64 << 10,
-	BUSY_PAUSE_MS = 250,		/* before asking again after -1 */
 	LOUD_A_SECOND = 5
 };
 
-void question_init(struct question *q, struct wechat *w, const char *what, const char *path, struct wechat_told *told)
+void question_init(struct question *q, const struct wechat_shared *shared, const char *what, const char *path,
+		   struct wechat_told *told)
 {
 	*q = (struct question){
 		.what = what, .path = path, .told = told,
-		.deadline_ms = clock_mono_ms() + w->shared->config->wechat.timeout_ms,
+		.deadline_ms = clock_mono_ms() + shared->config->wechat.timeout_ms,
 	};
 	memset(told, 0, sizeof(*told));
 }
@@ -54,9 +54,9 @@ int question_add(struct question *q, const char *name, const char *value)
 	return r < 0 ? r : add_escaped(&q->query, value);
 }
 
-static int make_url(const struct wechat *w, const struct question *q, const char *token, struct buf *out)
+static int make_url(const struct wechat_shared *shared, const struct question *q, const char *token, struct buf *out)
 {
-	const char *base = w->shared->config->wechat.api_base;
+	const char *base = shared->config->wechat.api_base;
 	size_t len = strlen(base);
 	int r;
 
@@ -83,7 +83,7 @@ static bool may_be_loud(struct wechat_shared *shared)
 	return yes;
 }
 
-enum error wechat_unexpected(struct wechat *w, const struct question *q, const char *why)
+enum error wechat_unexpected(struct wechat_shared *shared, const struct question *q, const char *why)
 {
 	static const struct {
 		int errcode;
@@ -104,7 +104,7 @@ enum error wechat_unexpected(struct wechat *w, const struct question *q, const c
 	for (i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
 		if (advices[i].errcode == q->told->errcode)
 			why = advices[i].advice;
-	if (may_be_loud(w->shared))
+	if (may_be_loud(shared))
 		log_error("wechat-unexpected", "what=%s errcode=%lld rid=%s why=\"%s\"", q->what,
 			  (long long)q->told->errcode, log_text(rid, q->told->rid, strlen(q->told->rid)), why);
 	return ERR_WECHAT_BAD_ANSWER;
@@ -126,73 +126,76 @@ static void take_rid(struct question *q)
 	q->told->rid[n] = '\0';
 }
 
-static enum error read_answer(struct wechat *w, struct question *q, const struct http_answer *answer)
+static enum error read_answer(struct wechat_shared *shared, struct question *q, const struct http_answer *answer)
 {
 	struct json_object *code;
 
 	if (answer->status != 200)
-		return wechat_unexpected(w, q, "an HTTP status that WeChat itself never sends");
+		return wechat_unexpected(shared, q, "an HTTP status that WeChat itself never sends");
 	/* Never by Content-Type: this is text/plain as often as not. */
 	q->answer = json_parse_lenient(buf_str(&answer->body), answer->body.len);
 	if (!q->answer)
-		return wechat_unexpected(w, q, "no JSON object");
+		return wechat_unexpected(shared, q, "no JSON object");
 	take_rid(q);
 	if (json_object_object_get_ex(q->answer, "errcode", &code) && !json_int(q->answer, "errcode", &q->told->errcode))
-		return wechat_unexpected(w, q, "errcode is not a number");
+		return wechat_unexpected(shared, q, "errcode is not a number");
 	return ERR_NONE;
 }
 
-/* Once more where nothing was sent because the connection failed; what was sent is never sent again. */
-static int perform(struct wechat *w, struct http_request *rq, struct http_answer *answer)
+bool attempt_again(struct attempt *a, int r, int64_t until_ms)
 {
-	int64_t until_ms = clock_mono_ms() + rq->timeout_ms, left_ms;
-	int r = http_perform(w->http, rq, answer);
+	int64_t left_ms = until_ms - clock_mono_ms();
 
-	if (r == -ECONNREFUSED && (left_ms = until_ms - clock_mono_ms()) > 0) {
-		rq->timeout_ms = (unsigned)left_ms;
-		r = http_perform(w->http, rq, answer);
-	}
-	return r;
+	if (r != -ECONNREFUSED || a->was_refused || left_ms <= 0)
+		return false;
+	a->was_refused = true;
+	a->request.timeout_ms = (unsigned)left_ms;
+	return true;
 }
 
-static enum error ask_once(struct wechat *w, struct question *q, const char *token)
+enum error attempt_begin(struct attempt *a, struct wechat_shared *shared, struct question *q, const char *token,
+			 int64_t at_ms)
 {
-	struct http_answer answer = { .body = BUF_INIT };
-	struct http_request rq = {
+	static const char *const json_headers[] = { "Content-Type: application/json", NULL };
+	int64_t left_ms = q->deadline_ms - at_ms;
+
+	*a = (struct attempt){ .request = {
 		.method = q->body.len ? "POST" : "GET",
-		.headers = q->body.len ? (const char *const []){ "Content-Type: application/json", NULL } : NULL,
+		.headers = q->body.len ? json_headers : NULL,
 		.body = q->body.len ? q->body.data : NULL, .body_len = q->body.len,
 		.max_answer = ANSWER_MAX, .once = q->once,
-	};
-	int64_t now_ms = clock_mono_ms(), left_ms = q->deadline_ms - now_ms;
-	struct breaker *breaker = &w->shared->breaker;
-	struct buf url = BUF_INIT;
-	struct breaker_pass pass;
-	enum error e;
-	int r;
-
+	} };
 	json_object_put(q->answer);
 	q->answer = NULL;
 	q->told->errcode = 0;
 	q->told->rid[0] = '\0';
 	if (left_ms <= 0)
 		return ERR_WECHAT_TIMEOUT;
-	if ((r = make_url(w, q, token, &url)) == 0) {
-		pass = breaker_enter(breaker, (unsigned)left_ms, now_ms);
-		if (pass.patience_ms == 0) {
-			buf_wipe(&url);
-			return (enum error)pass.reason;
-		}
-		rq.url = url.data;
-		rq.timeout_ms = pass.patience_ms;
-		r = perform(w, &rq, &answer);
-		breaker_leave(breaker, &pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
-					    : r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
+	if (make_url(shared, q, token, &a->url) < 0) {
+		buf_wipe(&a->url);
+		return ERR_WECHAT_BUSY;		/* out of memory */
 	}
-	buf_wipe(&url);
+	a->pass = breaker_enter(&shared->breaker, (unsigned)left_ms, at_ms);
+	if (a->pass.patience_ms == 0) {
+		buf_wipe(&a->url);
+		return (enum error)a->pass.reason;
+	}
+	a->request.url = a->url.data;
+	a->request.timeout_ms = a->pass.patience_ms;
+	return ERR_NONE;
+}
+
+enum error attempt_end(struct attempt *a, struct wechat_shared *shared, struct question *q, int r,
+		       struct http_answer *answer)
+{
+	enum error e;
+
+	breaker_leave(&shared->breaker, &a->pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
+						: r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
+	buf_wipe(&a->url);
 	switch (r) {
 	case 0:
-		e = read_answer(w, q, &answer);
+		e = read_answer(shared, q, answer);
 		break;
 	case -ETIMEDOUT:
 		e = ERR_WECHAT_TIMEOUT;
@@ -201,25 +204,62 @@ static enum error ask_once(struct wechat *w, struct question *q, const char *tok
 		e = ERR_WECHAT_BUSY;
 		break;
 	case -ECONNREFUSED:
-		e = wechat_unexpected(w, q, "no connection");
+		e = wechat_unexpected(shared, q, "no connection");
 		break;
 	case -EMSGSIZE:
-		e = wechat_unexpected(w, q, "an answer far too large");
+		e = wechat_unexpected(shared, q, "an answer far too large");
 		break;
 	case -EKEYREJECTED:
-		e = wechat_unexpected(w, q, "its certificate cannot be verified: install ca-certificates, or set [wechat] ca_file");
+		e = wechat_unexpected(shared, q,
+				      "its certificate cannot be verified: install ca-certificates, or set [wechat] ca_file");
 		break;
 	case -ENOSYS:
-		e = wechat_unexpected(w, q, "no libcurl on this machine");
+		e = wechat_unexpected(shared, q, "no libcurl on this machine");
 		break;
 	case -EINVAL:
-		e = wechat_unexpected(w, q, "[wechat] api_base is no URL that may be asked");
+		e = wechat_unexpected(shared, q, "[wechat] api_base is no URL that may be asked");
 		break;
 	default:
-		e = wechat_unexpected(w, q, "the connection ended without an answer");
+		e = wechat_unexpected(shared, q, "the connection ended without an answer");
 	}
-	buf_wipe(&answer.body);
+	buf_wipe(&answer->body);
 	return e;
+}
+
+static enum error ask_once(struct wechat *w, struct question *q, const char *token)
+{
+	int64_t now_ms = clock_mono_ms();
+	struct http_answer answer;
+	struct attempt a;
+	enum error e;
+	int r;
+
+	if ((e = attempt_begin(&a, w->shared, q, token, now_ms)) != ERR_NONE)
+		return e;
+	do
+		r = http_perform(w->http, &a.request, &answer);
+	while (attempt_again(&a, r, now_ms + a.pass.patience_ms));
+	return attempt_end(&a, w->shared, q, r, &answer);
+}
+
+bool question_again(const struct question *q, enum error e)
+{
+	return e == ERR_NONE && q->told->errcode == -1 && q->deadline_ms - clock_mono_ms() > 2 * BUSY_PAUSE_MS;
+}
+
+enum error question_verdict(const struct question *q, enum error e)
+{
+	if (e != ERR_NONE)
+		return e;
+	switch (q->told->errcode) {
+	case -1:	/* busy */
+	case 45009:	/* the day's quota */
+	case 45011:	/* the minute's */
+	case 44991:
+		return ERR_WECHAT_BUSY;
+	default:
+		return ERR_NONE;
+	}
 }
 
 static void pause_ms(int64_t ms)
@@ -234,23 +274,12 @@ static enum error ask(struct wechat *w, struct question *q, const char *token)
 	int64_t began_ms = clock_mono_ms();
 	enum error e = ask_once(w, q, token);
 
-	if (e == ERR_NONE && q->told->errcode == -1 && q->deadline_ms - clock_mono_ms() > 2 * BUSY_PAUSE_MS) {
-		/* system busy: the one answer after which the same may be asked again */
+	if (question_again(q, e)) {
 		pause_ms(BUSY_PAUSE_MS);
 		e = ask_once(w, q, token);
 	}
 	q->told->waited_ms += (unsigned)(clock_mono_ms() - began_ms);
-	if (e != ERR_NONE)
-		return e;
-	switch (q->told->errcode) {
-	case -1:	/* busy */
-	case 45009:	/* the day's quota */
-	case 45011:	/* the minute's */
-	case 44991:
-		return ERR_WECHAT_BUSY;
-	default:
-		return ERR_NONE;
-	}
+	return question_verdict(q, e);
 }
 
 enum error wechat_ask(struct wechat *w, struct question *q)

@@ -39,7 +39,8 @@ struct question {
 	struct json_object *answer;	/* an object, after ERR_NONE */
 };
 
-void question_init(struct question *q, struct wechat *w, const char *what, const char *path, struct wechat_told *told);
+void question_init(struct question *q, const struct wechat_shared *shared, const char *what, const char *path,
+		   struct wechat_told *told);
 void question_fini(struct question *q);
 
 /* Adds "name=value" to the query, escaped. */
@@ -52,8 +53,46 @@ enum error wechat_ask(struct wechat *w, struct question *q);
 /* The same with an access token, and once more with a new one when WeChat does not take it. */
 enum error wechat_ask_with_token(struct wechat *w, struct question *q);
 
+/* One attempt in two halves, for who does not wait between them.  begin: what is to be sent at at_ms, for which the breaker
+ * has given its pass; ERR_NONE, or why nothing may be sent.  end: what r and answer (http.h) mean; frees the answer.
+ * attempt and q live from one to the other. */
+struct attempt {
+	struct http_request request;
+	struct buf url;			/* holds secrets */
+	struct breaker_pass pass;
+	bool was_refused;		/* no connection; tried once more */
+};
+enum error attempt_begin(struct attempt *a, struct wechat_shared *shared, struct question *q, const char *token,
+			 int64_t at_ms);
+enum error attempt_end(struct attempt *a, struct wechat_shared *shared, struct question *q, int r,
+		       struct http_answer *answer);
+
+/* Where nothing was sent because the connection failed: true once, and then the request is to be sent again. */
+bool attempt_again(struct attempt *a, int r, int64_t until_ms);
+
+/* After ERR_NONE, the first time: whether WeChat was busy and may be asked again after BUSY_PAUSE_MS.  The one answer after
+ * which it may. */
+enum { BUSY_PAUSE_MS = 250 };
+bool question_again(const struct question *q, enum error e);
+
+/* What an answer's errcode means whatever the question was. */
+enum error question_verdict(const struct question *q, enum error e);
+
 /* What only the operator can mend: a loud line, and ERR_WECHAT_BAD_ANSWER. */
-enum error wechat_unexpected(struct wechat *w, const struct question *q, const char *why);
+enum error wechat_unexpected(struct wechat_shared *shared, const struct question *q, const char *why);
+
+/* --- reading answers --- */
+
+enum { CODE_MAX = 1024 };	/* WeChat names no length; 32 characters are seen */
+
+/* A member that is a text of printable ASCII, 1 to max characters, copied. */
+bool answer_take_text(struct json_object *o, const char *key, char *out, size_t max);
+bool answer_take_key(struct json_object *o, char out[static WECHAT_KEY_MAX + 1]);
+bool answer_has(struct json_object *o, const char *key);
+/* An errcode that is the client's affair: the code is used, old, or of somebody who is not let in. */
+bool answer_refuses_code(int64_t errcode);
+
+/* --- the access token --- */
 
 enum error wechat_token(struct wechat *w, int64_t deadline_ms, char token[static TOKEN_MAX], struct wechat_told *told);
 void wechat_token_drop(struct wechat *w, const char *token);

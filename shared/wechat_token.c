@@ -48,20 +48,20 @@ static enum error fetch(struct wechat *w, int64_t deadline_ms, char token[static
 	int64_t lives_s = 0;
 	enum error e;
 
-	question_init(&q, w, "stable_token", "/cgi-bin/stable_token", &own);
+	question_init(&q, w->shared, "stable_token", "/cgi-bin/stable_token", &own);
 	q.deadline_ms = deadline_ms;
 	if (!*config->wechat.app_secret)
-		e = wechat_unexpected(w, &q, "an access token is wanted: set [wechat] app_id and app_secret");
+		e = wechat_unexpected(w->shared, &q, "an access token is wanted: set [wechat] app_id and app_secret");
 	else
 		e = make_body(config, &q.body) < 0 ? ERR_WECHAT_BUSY : wechat_ask(w, &q);
 	told->waited_ms += own.waited_ms;
 	if (e == ERR_NONE) {
 		text = json_text(q.answer, "access_token", &len);
 		if (own.errcode)
-			e = wechat_unexpected(w, &q, "it refuses to give an access token");
+			e = wechat_unexpected(w->shared, &q, "it refuses to give an access token");
 		else if (!is_token(text, len) || !json_int(q.answer, "expires_in", &lives_s) || lives_s <= 0 ||
 			 lives_s > 365 * 86400)
-			e = wechat_unexpected(w, &q, "no access token in the answer");
+			e = wechat_unexpected(w->shared, &q, "no access token in the answer");
 		else
 			memcpy(token, text, len + 1);
 	}

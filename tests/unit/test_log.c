@@ -175,6 +175,32 @@ static void a_moved_log_is_begun_anew(void **state)
 	assert_null(strstr(written, "two"));
 }
 
+static void lines_that_are_held_come_whole_and_in_order(void **state)
+{
+	enum { LINES = 100 };	/* more than are held */
+	char expected[32];
+	const char *at;
+	int i;
+
+	(void)state;
+	log_init("test", LOG_INFO_LEVEL);
+	catch_stderr();
+	log_hold();
+	for (i = 0; i < LINES; i++)
+		log_info("held", "number=%d.", i);
+	assert_true(lseek(STDERR_FILENO, 0, SEEK_END) < LINES * 45);	/* some wait */
+	errno = ENOENT;
+	log_release();
+	assert_int_equal(errno, ENOENT);
+	log_info("after", "number=%d.", i);
+	for (at = logged(), i = 0; i <= LINES; i++) {
+		snprintf(expected, sizeof(expected), "%s number=%d.\n", i < LINES ? "held" : "after", i);
+		at = strstr(at, expected);
+		assert_non_null(at);
+	}
+	assert_string_equal(strchr(at, '\n'), "\n");
+}
+
 static void a_limit_allows_some_each_second(void **state)
 {
 	struct log_limit limit = { 0, 0, 0 };
@@ -217,6 +243,7 @@ int main(void)
 		cmocka_unit_test(text_of_peers_is_made_safe),
 		cmocka_unit_test(long_text_is_cut_between_characters),
 		cmocka_unit_test(a_moved_log_is_begun_anew),
+		cmocka_unit_test(lines_that_are_held_come_whole_and_in_order),
 		cmocka_unit_test(a_limit_allows_some_each_second),
 	};
 

@@ -91,6 +91,16 @@ static void login(struct made *m, const char *openid, const char *nick, int64_t 
 	assert_int_equal(login_to(s, m, openid, nick, now, until), 0);
 }
 
+static int rate(const char *key, unsigned limit, unsigned window_s, int64_t now, unsigned *retry_s)
+{
+	struct store_rate r = { .key = key, .limit = limit, .window_s = window_s };
+	int result = store_rate(s, &r, now);
+
+	if (result < 0)
+		*retry_s = r.retry_s;
+	return result;
+}
+
 static int check(const struct made *m, int64_t now)
 {
 	struct session session;
@@ -163,6 +173,24 @@ static void a_new_user_has_the_uid_and_the_placeholders_that_the_login_brings(vo
 	strcpy(m.user.uid, "no uid");
 	m.session.id[0] ^= 1;
 	assert_true(store_login(s, &m.asked) < 0);
+}
+
+static void a_login_is_counted_against_its_rate_and_refused_whole(void **state)
+{
+	struct made m;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		prepare(&m, "o", "", NOW + i, NOW + HOUR);
+		m.asked.rate = (struct store_rate){ .key = "login-o", .limit = 2, .window_s = 60 };
+		assert_int_equal(store_login(s, &m.asked), i < 2 ? 0 : -EAGAIN);
+	}
+	assert_int_equal(m.asked.rate.retry_s, 60);
+	assert_int_equal(check(&m, NOW), -ENOENT);
+	prepare(&m, "o", "", NOW + 60000, NOW + 2 * HOUR);
+	m.asked.rate = (struct store_rate){ .key = "login-o", .limit = 2, .window_s = 60 };
+	assert_int_equal(store_login(s, &m.asked), 0);
 }
 
 static void on_login(void *arg, int r)
@@ -315,7 +343,7 @@ static void each_write_removes_a_few_that_ended(void **state)
 		login(&m, openid, "n", NOW, NOW + 1000 + i);
 		ticket[0] = (uint8_t)i;
 		assert_int_equal(store_ticket_put(s, ticket, m.shown.id, NOW + 1000, NOW), 0);
-		assert_int_equal(store_rate(s, openid, 5, 1, NOW, &retry), 0);
+		assert_int_equal(rate(openid, 5, 1, NOW, &retry), 0);
 		assert_int_equal(store_seen(s, openid, 1, NOW, &seen), 0);
 	}
 	assert_int_equal(rows(T_SESSIONS), 30);
@@ -509,12 +537,12 @@ static void uses_are_counted_in_windows(void **state)
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		assert_int_equal(store_rate(s, "192.0.2.1", 3, 60, NOW + i, &retry), 0);
-	assert_int_equal(store_rate(s, "192.0.2.1", 3, 60, NOW + 500, &retry), -EAGAIN);
+		assert_int_equal(rate("192.0.2.1", 3, 60, NOW + i, &retry), 0);
+	assert_int_equal(rate("192.0.2.1", 3, 60, NOW + 500, &retry), -EAGAIN);
 	assert_int_equal(retry, 60);
-	assert_int_equal(store_rate(s, "192.0.2.2", 3, 60, NOW, &retry), 0);
-	assert_int_equal(store_rate(s, "192.0.2.1", 3, 60, NOW + 60000, &retry), 0);
-	assert_int_equal(store_rate(s, "192.0.2.1", 3, 60, NOW - 10 * HOUR, &retry), 0);	/* the clock was set back */
+	assert_int_equal(rate("192.0.2.2", 3, 60, NOW, &retry), 0);
+	assert_int_equal(rate("192.0.2.1", 3, 60, NOW + 60000, &retry), 0);
+	assert_int_equal(rate("192.0.2.1", 3, 60, NOW - 10 * HOUR, &retry), 0);	/* the clock was set back */
 	assert_int_equal(rows(T_RATES), 1);	/* the other's window has ended */
 }
 
@@ -846,6 +874,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_login_makes_a_user_once),
 		T(a_new_user_has_the_uid_and_the_placeholders_that_the_login_brings),
+		T(a_login_is_counted_against_its_rate_and_refused_whole),
 		T(a_login_for_which_nobody_waits),
 		T(what_login_knows_replaces_what_was_stored),
 		T(wrong_keys_and_unknown_ids_look_alike),

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "shared/crypto.h"
+#include "shared/http_loop.h"
 #include "shared/wechat.h"
 
 #define KEY "HyVFkGl5F5OQWJZZaNzBBg=="
@@ -39,6 +40,28 @@ static void end(void)
 	wechat_free(w);
 	wechat_shared_free(shared);
 	canned_stop(server);
+}
+
+static void on_exchanged(void *arg, enum error e)
+{
+	*(enum error *)arg = e;
+}
+
+/* By a thread that waits, or without waiting. */
+static enum error exchange(bool later, const char *code, struct wechat_identity *who)
+{
+	enum error e = ERR_COUNT;
+	struct wechat_exchange x = { .done = on_exchanged, .arg = &e, .who = *who };
+	struct http_loop *loop;
+
+	if (!later)
+		return wechat_code2session(w, code, who, &told);
+	assert_int_equal(http_loop_start(4, &loop), 0);
+	wechat_code2session_later(shared, loop, code, &x);
+	assert_true(http_loop_stop(loop, 20000));
+	*who = x.who;
+	told = x.told;
+	return e;
 }
 
 static void the_answers_to_a_code(void **state)
@@ -90,16 +113,19 @@ static void the_answers_to_a_code(void **state)
 	size_t i, steps;
 
 	(void)state;
-	for (i = 0; i < COUNT(rows); i++) {
-		for (steps = 1; steps < 2 && rows[i].steps[steps].text; steps++)
+	for (i = 0; i < 2 * COUNT(rows); i++) {
+		size_t row = i / 2;
+		bool later = i % 2;
+
+		for (steps = 1; steps < 2 && rows[row].steps[steps].text; steps++)
 			;
-		begin(rows[i].steps, steps, NULL, 5000);
+		begin(rows[row].steps, steps, NULL, 5000);
 		strcpy(who.openid, "untouched");
-		e = wechat_code2session(w, "the code", &who, &told);
-		if (e != rows[i].e || told.errcode != rows[i].errcode || strcmp(told.rid, rows[i].rid) != 0 ||
-		    canned_count(server) != rows[i].asked)
-			ROW_FAILS(rows[i].sentence, "%s errcode %d rid %s asked %zu", error_name(e), (int)told.errcode,
-				  told.rid, canned_count(server));
+		e = exchange(later, "the code", &who);
+		if (e != rows[row].e || told.errcode != rows[row].errcode || strcmp(told.rid, rows[row].rid) != 0 ||
+		    canned_count(server) != rows[row].asked)
+			ROW_FAILS(rows[row].sentence, "%s: %s errcode %d rid %s asked %zu", later ? "later" : "waiting",
+				  error_name(e), (int)told.errcode, told.rid, canned_count(server));
 		assert_string_equal(who.openid, e == ERR_NONE ? "oGZUI0egBJY1zhBYw2KhdUfwVJJE" : "untouched");
 		if (e == ERR_NONE)
 			assert_string_equal(who.session_key, KEY);
