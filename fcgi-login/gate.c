@@ -5,7 +5,7 @@
 
 int gate_init(struct gate *g)
 {
-	g->inside = 0;
+	g->inside = g->waiting = 0;
 	pthread_mutex_init(&g->lock, NULL);
 	return clock_cond_init(&g->left);
 }
@@ -16,18 +16,20 @@ void gate_fini(struct gate *g)
 	pthread_mutex_destroy(&g->lock);
 }
 
-bool gate_enter(struct gate *g, int max, int wait_ms)
+bool gate_enter(struct gate *g, int max, int max_waiting, int wait_ms)
 {
 	struct timespec until;
 	bool may = true;
 
 	pthread_mutex_lock(&g->lock);
-	if (g->inside >= max) {
+	if (g->inside >= max && g->waiting < max_waiting) {
 		until = clock_timespec(clock_mono_ms() + wait_ms);
+		g->waiting++;
 		while (g->inside >= max && may)
 			may = pthread_cond_timedwait(&g->left, &g->lock, &until) == 0;
-		may = g->inside < max;
+		g->waiting--;
 	}
+	may = g->inside < max;
 	if (may)
 		g->inside++;
 	pthread_mutex_unlock(&g->lock);

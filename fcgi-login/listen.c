@@ -23,7 +23,7 @@ static int listen_fail(int fd, const char *where, const char *what, char why[sta
 	snprintf(why, 200, "-s %.80s: %s", where, what);
 	if (fd >= 0)
 		close(fd);
-	return -1;
+	return -EADDRNOTAVAIL;
 }
 
 /* Is somebody at the other end of this path? */
@@ -112,8 +112,10 @@ int listen_open(struct listener *l, const char *where, char why[static 200])
 		return listen_unix(l, where, where + 5, why);
 	if (strchr(where, '/'))
 		return listen_unix(l, where, where, why);
-	if (!read_address(where, &sa, &len))
-		return listen_fail(-1, where, ":PORT, ADDRESS:PORT, [IPv6]:PORT or /path.sock is wanted", why);
+	if (!read_address(where, &sa, &len)) {
+		listen_fail(-1, where, ":PORT, ADDRESS:PORT, [IPv6]:PORT or /path.sock is wanted", why);
+		return -EINVAL;
+	}
 	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return listen_fail(-1, where, strerror(errno), why);

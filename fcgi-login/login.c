@@ -42,11 +42,11 @@ static enum error login_read(struct call *c, struct login *lg)
 	struct params *p = &lg->params;
 	enum error e = params_init(p, c->rq, (size_t)c->config->login.max_body_kb << 10);
 
-	if (e == ERR_BAD_REQUEST)
-		return call_fail(c, e, "the body is not the JSON object or form that it should be");
-	if (e != ERR_NONE)
+	if (e != ERR_NONE && e != ERR_BAD_REQUEST)
 		return e;
 	lg->code = params_get(p, "X-WX-Code", "code");
+	if (e == ERR_BAD_REQUEST && !lg->code)	/* with a code in header or query whatever is in the body is not wanted */
+		return call_fail(c, e, "the body is not the JSON object or form that it should be");
 	lg->encrypted = params_get(p, "X-WX-Encrypted-Data", "encryptedData");
 	lg->iv = params_get(p, "X-WX-IV", "iv");
 	lg->raw = params_get_encoded(p, "X-WX-RawData", "rawData");
@@ -111,10 +111,10 @@ static enum error login_verify(struct call *c, struct login *lg)
 		return ERR_BAD_SIGNATURE;
 	if (lg->encrypted) {
 		lg->info = userinfo_open(lg->encrypted, lg->iv, lg->exchange.who.session_key, c->config->wechat.app_id,
-					 lg->exchange.who.openid, c->now_ms);
+					 lg->exchange.who.openid);
 		return lg->info ? ERR_NONE : ERR_BAD_ENCRYPTED_DATA;
 	}
-	if (lg->raw && !(lg->info = json_parse(lg->raw, strlen(lg->raw))))
+	if (lg->raw && !(lg->info = json_parse_lenient(lg->raw, strlen(lg->raw))))
 		return call_fail(c, ERR_BAD_REQUEST, "rawData is not a JSON object");
 	return ERR_NONE;
 }
@@ -312,7 +312,6 @@ static void on_exchanged(void *arg, enum error e)
 	struct login *lg = arg;
 	struct call *c = lg->call;
 
-	call_wechat_leave(c);
 	if (e == ERR_NONE)
 		e = login_accept(c, lg);
 	else
@@ -327,11 +326,6 @@ static void login_exchange(struct call *c, struct login *lg)
 {
 	struct wechat *wechat;
 
-	if (!call_wechat_enter(c)) {
-		login_end_and_tell(lg, call_fail(c, ERR_WECHAT_BUSY,
-						 "too many logins are waiting for WeChat: try again in a moment"));
-		return;
-	}
 	lg->exchange.done = on_exchanged;
 	lg->exchange.arg = lg;
 	if (c->service->loop) {

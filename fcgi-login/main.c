@@ -19,6 +19,7 @@
 #include "log.h"
 #include "pool.h"
 #include "router.h"
+#include "rules.h"
 #include "spool.h"
 #include "stream.h"
 
@@ -112,7 +113,7 @@ static int serve_cgi(struct service *service)
 	cgi_open(&stream);
 	worker_init(&w, service);
 	r = request_init(&rq, environ, &stream);
-	router_serve(&c, &w, &rq, r == 0, clock_wall_ms(), cgi_ended);
+	router_serve(&c, &w, &rq, r, clock_wall_ms(), cgi_ended);
 	worker_fini(&w);
 	return 0;
 }
@@ -129,8 +130,9 @@ static void reload(struct service *service, const char *path)
 		return;
 	}
 	if (strcmp(config->session_dir, service->settings->config->session_dir) ||
-	    config->login.threads != service->settings->config->login.threads)
-		log_warn("reload-partly", "why=\"[session] store and [login] threads change at the next start\"");
+	    config->login.threads != service->settings->config->login.threads ||
+	    config->login.queue_max != service->settings->config->login.queue_max)
+		log_warn("reload-partly", "why=\"[session] store, [login] threads and queue_max change at the next start\"");
 	settings = settings_new(config, service->store, why);
 	if (!settings) {
 		log_error("reload-refused", "why=\"%s\"", why);
@@ -209,7 +211,7 @@ int main(int argc, char **argv)
 	struct config *config;
 	bool only_check = false;
 	enum how how;
-	int option, status;
+	int option, status, r;
 
 	log_init("login", LOG_INFO_LEVEL);	/* first: what is not dumpable has no /proc/self/fd to read */
 	process_init();
@@ -240,6 +242,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", why);
 		return EXIT_USAGE;
 	}
+	if (!rules_hold(config, why)) {
+		config_free(config);
+		if (how == HOW_CGI)
+			return cgi_fail(why);
+		fprintf(stderr, "%s\n", why);
+		return EXIT_USAGE;
+	}
 	if (only_check) {
 		config_print(config);
 		config_free(config);
@@ -252,10 +261,10 @@ int main(int argc, char **argv)
 		config_free(config);
 		return EXIT_USAGE;
 	}
-	if (how == HOW_OWN && listen_open(&listener, where, why) < 0) {
+	if (how == HOW_OWN && (r = listen_open(&listener, where, why)) < 0) {
 		fprintf(stderr, "fcgi-login: %s\n", why);
 		config_free(config);
-		return EXIT_FAILURE;
+		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	if (how == HOW_ACTIVATED || how == HOW_SPAWNED)
 		listen_take(&listener, how == HOW_SPAWNED ? STDIN_FILENO : listen_activated());

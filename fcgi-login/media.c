@@ -56,7 +56,7 @@ static const struct media_type *known_named(const char *name)
 	return NULL;
 }
 
-int media_types_read(struct media_types *t, const char *list, char why[static 200])
+int media_types_read(struct media_types *t, const char *list, char why[static MEDIA_WHY_SIZE])
 {
 	char word[64];
 
@@ -69,7 +69,7 @@ int media_types_read(struct media_types *t, const char *list, char why[static 20
 		list += len;
 		type = known_named(word);
 		if (!type || t->count == MEDIA_TYPES_MAX) {
-			snprintf(why, 200, "[media] types: %s cannot be offered safely or is not known", word);
+			snprintf(why, MEDIA_WHY_SIZE, "%s cannot be offered safely or is not known; %s are allowed", word, MEDIA_TYPES_KNOWN);
 			return -EINVAL;
 		}
 		if (!media_type_named(t, word))

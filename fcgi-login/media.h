@@ -10,7 +10,7 @@
 #include "config.h"
 
 /* Bytes of the beginning that the type is told from. */
-enum { MEDIA_HEAD = 4096, MEDIA_NAME_MAX = 48, MEDIA_TYPES_MAX = 32 };
+enum { MEDIA_HEAD = 4096, MEDIA_NAME_MAX = 48, MEDIA_TYPES_MAX = 32, MEDIA_WHY_SIZE = 320 };
 
 struct media_type {
 	const char *name;		/* "image/jpeg" */
@@ -24,8 +24,12 @@ struct media_types {
 	unsigned count;
 };
 
+/* All that [media] types may name, for people. */
+#define MEDIA_TYPES_KNOWN "image/jpeg png gif webp bmp heic, audio/mpeg mp4 aac x-wav amr ogg flac, video/mp4 quicktime webm, " \
+	"application/pdf zip, text/plain"
+
 /* From [media] types; a type that is not known here (there is no HTML, SVG or script among them) is -EINVAL. */
-int media_types_read(struct media_types *t, const char *list, char why[static 200]);
+int media_types_read(struct media_types *t, const char *list, char why[static MEDIA_WHY_SIZE]);
 
 /* An allowed type by its name or one of its other names; NULL when there is none. */
 const struct media_type *media_type_named(const struct media_types *t, const char *name);

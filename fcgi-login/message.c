@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "event.h"
 #include "log.h"
 #include "pushcrypt.h"
@@ -55,8 +56,6 @@ static enum error message_decrypt(struct call *c, const struct push_query *q, st
 	char signature[FIELD_MAX];
 	int r;
 
-	if (!encrypted)	/* a plain body is signed by nothing: with a key set, it is not believed */
-		return call_fail(c, ERR_BAD_SIGNATURE, "message_aes_key is set, and the message is not encrypted");
 	if (!query_text(c, "msg_signature", signature) ||
 	    !pushcrypt_signed(c->config->wechat.message_token, q->timestamp, q->nonce, encrypted, signature))
 		return call_fail(c, ERR_BAD_SIGNATURE, "msg_signature is not made with our token");
@@ -69,46 +68,74 @@ static enum error message_decrypt(struct call *c, const struct push_query *q, st
 	return r == 0 && *m ? ERR_NONE : ERR_BAD_ENCRYPTED_DATA;
 }
 
-/* Retries of WeChat and replays of others: the same words, or the same event, are heard once. */
-static int message_seen(struct call *c, const struct push_query *q, struct json_object *m, bool *seen)
+/* Where both are set, what is encrypted counts: compatible mode sends the message in both forms. */
+static enum error message_open(struct call *c, struct push_query *q, struct json_object **m)
 {
-	struct json_object *id;
+	bool is_encrypted = json_text(*m, "Encrypt", NULL) != NULL;
+
+	if (is_encrypted && c->settings->has_push_key)
+		return message_decrypt(c, q, m);
+	if (is_encrypted && !json_truthy(*m, "MsgType"))
+		return call_fail(c, ERR_BAD_ENCRYPTED_DATA, "the message is encrypted, and message_aes_key is not set");
+	/* The signature of a plain message does not cover its body: who has seen a URL could use it for another one. */
+	if (!strcmp(c->config->wechat.message_mode, "safe"))
+		return call_fail(c, ERR_BAD_SIGNATURE, "message_mode is safe, and the message is not encrypted");
+	if (!query_text(c, "signature", q->signature) ||
+	    !pushcrypt_signed(c->config->wechat.message_token, q->timestamp, q->nonce, NULL, q->signature))
+		return call_fail(c, ERR_BAD_SIGNATURE, "the signature is not made with our token");
+	return ERR_NONE;
+}
+
+/* What tells one message from another: of messages the id, of events who, when and about what. */
+static int message_key(struct json_object *m, struct buf *key)
+{
 	const char *from = json_text(m, "FromUserName", NULL), *event = json_text(m, "Event", NULL);
-	const char *trace = json_text(m, "trace_id", NULL);
-	struct buf key = BUF_INIT;
-	int64_t made = 0;
-	bool again = false;
+	const char *trace = json_text(m, "trace_id", NULL), *about = json_text(m, "OpenID", NULL);
+	struct json_object *id;
+	int64_t made;
 	int r;
 
-	*seen = false;
-	r = buf_addf(&key, "push %s %s", q->timestamp, q->nonce);
+	if (json_object_object_get_ex(m, "MsgId", &id) && id)
+		return buf_addf(key, "message %s", json_object_get_string(id));
+	if (from && json_int(m, "CreateTime", &made))
+		return buf_addf(key, "event %s %lld %s %s %s", from, (long long)made, event ? event : "",
+				trace ? trace : "", about ? about : "");
+	r = buf_adds(key, "other ");
+	return r == 0 ? json_add(key, m) : r;
+}
+
+/* Retries of WeChat and replays of others: the same words, or the same event, are heard once.  They are marked when the
+ * message has been kept, not before: of one that could not be, WeChat's next attempt must be heard. */
+static int message_hear(struct call *c, const struct push_query *q, struct json_object *m, bool *seen)
+{
+	struct buf words = BUF_INIT, key = BUF_INIT;
+	bool ignored;
+	int r;
+
+	r = buf_addf(&words, "push %s %s", q->timestamp, q->nonce);
 	if (r == 0)
-		r = store_seen(c->store, key.data, REPLAY_S, c->now_ms, seen);
-	buf_reset(&key);
-	json_int(m, "CreateTime", &made);
-	if (r == 0 && json_object_object_get_ex(m, "MsgId", &id) && id)
-		r = buf_addf(&key, "message %s", json_object_get_string(id));
-	else if (r == 0)
-		r = buf_addf(&key, "event %s %lld %s %s", from ? from : "", (long long)made, event ? event : "",
-			     trace ? trace : "");
+		r = message_key(m, &key);
+	if (r == 0)
+		r = store_seen_before(c->store, words.data, c->now_ms, seen);
 	if (r == 0 && !*seen)
-		r = store_seen(c->store, key.data, REPLAY_S, c->now_ms, &again);
-	*seen |= again;
+		r = store_seen_before(c->store, key.data, c->now_ms, seen);
+	if (r == 0 && !*seen && (r = event_take(c, m)) == 0 &&
+	    (r = store_seen(c->store, key.data, REPLAY_S, c->now_ms, &ignored)) == 0)
+		r = store_seen(c->store, words.data, REPLAY_S, c->now_ms, &ignored);
+	buf_free(&words);
 	buf_free(&key);
 	return r;
 }
 
-static enum error message_take(struct call *c, const struct push_query *q, struct json_object **m)
+static enum error message_take(struct call *c, struct push_query *q, struct json_object **m)
 {
+	bool seen = false;
 	enum error e;
-	bool seen;
 	int r;
 
-	if (c->settings->has_push_key && (e = message_decrypt(c, q, m)) != ERR_NONE)
+	if ((e = message_open(c, q, m)) != ERR_NONE)
 		return e;
-	r = message_seen(c, q, *m, &seen);
-	if (r == 0 && !seen)
-		r = event_take(c, *m);
+	r = message_hear(c, q, *m, &seen);
 	if (r < 0)
 		return call_store_failed(c, "event", r);	/* WeChat tells it again */
 	audit_count(&c->service->audit, COUNT_MESSAGE, !seen);
@@ -124,13 +151,8 @@ static enum error message_post(struct call *c)
 	enum error e;
 	int r;
 
-	/* safe mode is checked by msg_signature, once the text that it covers is known */
 	if (!query_read(c, &q))
 		return call_fail(c, ERR_BAD_REQUEST, "timestamp and nonce are wanted");
-	if (!c->settings->has_push_key &&
-	    (!query_text(c, "signature", q.signature) ||
-	     !pushcrypt_signed(c->config->wechat.message_token, q.timestamp, q.nonce, NULL, q.signature)))
-		return call_fail(c, ERR_BAD_SIGNATURE, "the signature is not made with our token");
 	r = request_body(c->rq, &body, (size_t)c->config->login.max_body_kb << 10);
 	if (r == -EMSGSIZE)
 		e = ERR_TOO_LARGE;
@@ -138,8 +160,6 @@ static enum error message_post(struct call *c)
 		e = call_fail(c, ERR_BAD_REQUEST, "the body was cut short");
 	else if (!(m = parse_either(buf_str(&body), body.len)))
 		e = call_fail(c, ERR_BAD_REQUEST, "the body is neither a JSON object nor an XML message");
-	else if (!c->settings->has_push_key && json_truthy(m, "Encrypt") && !json_truthy(m, "MsgType"))
-		e = call_fail(c, ERR_BAD_ENCRYPTED_DATA, "the message is encrypted, and message_aes_key is not set");
 	else
 		e = message_take(c, &q, &m);
 	json_object_put(m);
@@ -155,6 +175,6 @@ enum error route_message(struct call *c)
 		return call_fail(c, ERR_NOT_FOUND, "the message push is not set up: message_token is missing");
 	e = strcmp(c->rq->method, "POST") ? message_verify(c) : message_post(c);
 	if (e != ERR_NONE)
-		audit_line("message", "", c->address, error_name(e), 0);
+		audit_line("message", "", c->address, error_name(e), clock_mono_us() - c->began_us);
 	return e;
 }

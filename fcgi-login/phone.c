@@ -29,6 +29,8 @@ static enum error phone_by_code(struct call *c, const char *code, struct phone *
 	e = wechat ? wechat_phone(wechat, code, out->number, out->country, &told)
 		   : call_fail(c, ERR_STORE, "out of memory");
 	call_wechat_leave(c);
+	if (e == ERR_BAD_REQUEST)
+		c->message = "WeChat did not take this code: it is used, too old, or not from getPhoneNumber";
 	if (e != ERR_NONE)
 		return call_wechat_failed(c, e, &told, "getuserphonenumber");
 	/* abroad the number begins with +country */
@@ -60,7 +62,7 @@ static enum error phone_by_data(struct call *c, const struct session *s, const c
 
 	if (!userinfo_plausible(encrypted, iv) || issue_open(c->settings->seal_key, s, key) < 0)
 		return ERR_BAD_ENCRYPTED_DATA;
-	o = userinfo_open(encrypted, iv, key, c->config->wechat.app_id, NULL, c->now_ms);
+	o = userinfo_open(encrypted, iv, key, c->config->wechat.app_id, NULL);
 	explicit_bzero(key, sizeof(key));
 	ok = o && take(o, "phoneNumber", out->number, sizeof(out->number)) &&
 	     take(o, "purePhoneNumber", out->pure, sizeof(out->pure)) &&

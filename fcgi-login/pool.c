@@ -45,62 +45,84 @@ static void visit_end(struct call *c)
 	free(v);
 }
 
-static void serve_connection(struct worker *w, int fd)
+/* A connection that has begun its request; NULL when it ended before, and there is nobody to answer. */
+static struct visit *visit_open(struct pool_thread *t, int fd)
 {
 	struct visit *v = malloc(sizeof(*v));
-	bool is_trusted;
 
 	if (!v) {
 		close(fd);
-		return;
+		return NULL;
 	}
+	atomic_store(&t->is_opening, true);
 	if (fastcgi_open(&v->fastcgi, fd, PEER_IDLE_MS) < 0) {
 		free(v);
-		return;		/* no request was begun, so there is nobody to answer */
+		v = NULL;
 	}
-	is_trusted = request_init(&v->request, v->fastcgi.fcgx.envp, &v->fastcgi.stream) == 0;
-	router_serve(&v->call, w, &v->request, is_trusted, clock_wall_ms(), visit_end);
+	atomic_store(&t->is_opening, false);
+	return v;
 }
 
-/* The next connection; -1 when the pool is stopping.  The signal is let in here alone, so that it never breaks off
- * a request's reads and writes. */
-static int pool_accept(struct pool *p, const sigset_t *recall)
+static void visit_serve(struct visit *v, struct worker *w)
+{
+	int word = request_init(&v->request, v->fastcgi.fcgx.envp, &v->fastcgi.stream);
+
+	router_serve(&v->call, w, &v->request, word, clock_wall_ms(), visit_end);
+}
+
+/* The next connection; -1 when the pool is stopping. */
+static int pool_accept(struct pool *p)
 {
 	struct pollfd waits = { .fd = p->listen_fd, .events = POLLIN };
-	int fd, error;
+	int fd;
 
 	for (;;) {
 		if (atomic_load(&p->stopping) &&
-		    (!p->is_own || clock_mono_ms() > p->take_until_ms || poll(&waits, 1, 0) <= 0))
+		    (!p->is_own || atomic_load(&p->refuses) || clock_mono_ms() > p->take_until_ms || poll(&waits, 1, 0) <= 0))
 			return -1;
-		pthread_sigmask(SIG_UNBLOCK, recall, NULL);
 		fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		error = errno;
-		pthread_sigmask(SIG_BLOCK, recall, NULL);
 		if (fd >= 0)
 			return fd;
-		if (error == EINTR || error == ECONNABORTED || error == EAGAIN)
+		if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN || atomic_load(&p->stopping))
 			continue;
 		/* descriptors or memory ran out: both come back */
-		log_error("accept-failed", "error=%d", error);
+		log_error("accept-failed", "error=%d", errno);
 		sleep_ms(BACK_OFF_MS);
 	}
 }
 
+/* The signal is let in until a request has begun, so that it never breaks off a request's reads and writes. */
+static struct visit *pool_next(struct pool_thread *t, const sigset_t *recall)
+{
+	struct pool *p = t->pool;
+	struct visit *v = NULL;
+	int fd;
+
+	pthread_sigmask(SIG_UNBLOCK, recall, NULL);
+	while (!v && (fd = pool_accept(p)) >= 0) {
+		if (atomic_fetch_sub(&p->idle, 1) == 1)
+			pool_grow(p);
+		v = visit_open(t, fd);
+		if (!v)
+			atomic_fetch_add(&p->idle, 1);
+	}
+	pthread_sigmask(SIG_BLOCK, recall, NULL);
+	return v;
+}
+
 static void *pool_thread(void *arg)
 {
-	struct pool *p = arg;
+	struct pool_thread *t = arg;
+	struct pool *p = t->pool;
 	struct worker w;
+	struct visit *v;
 	sigset_t recall;
-	int fd;
 
 	sigemptyset(&recall);
 	sigaddset(&recall, SIGUSR1);
 	worker_init(&w, p->service);
-	while ((fd = pool_accept(p, &recall)) >= 0) {
-		if (atomic_fetch_sub(&p->idle, 1) == 1)
-			pool_grow(p);
-		serve_connection(&w, fd);
+	while ((v = pool_next(t, &recall))) {
+		visit_serve(v, &w);
 		atomic_fetch_add(&p->idle, 1);
 	}
 	worker_fini(&w);
@@ -120,7 +142,8 @@ static void pool_grow(struct pool *p)
 		pthread_attr_init(&attr);
 		pthread_attr_setstacksize(&attr, STACK_SIZE);
 		atomic_fetch_add(&p->idle, 1);
-		if (pthread_create(&p->threads[n], &attr, pool_thread, p) == 0)
+		p->threads[n].pool = p;
+		if (pthread_create(&p->threads[n].id, &attr, pool_thread, &p->threads[n]) == 0)
 			atomic_store(&p->count, n + 1);
 		else
 			atomic_fetch_sub(&p->idle, 1);
@@ -156,6 +179,27 @@ int pool_start(struct pool *p, struct service *service, int listen_fd, bool is_o
 	return atomic_load(&p->count) ? 0 : -EAGAIN;
 }
 
+/* Again and again: a thread may be between its look at stopping and accept. */
+static void pool_recall(struct pool *p, int n)
+{
+	bool hang_up = clock_mono_ms() > p->take_until_ms;
+
+	for (int i = 0; i < n; i++)
+		if (hang_up || !atomic_load(&p->threads[i].is_opening))
+			pthread_kill(p->threads[i].id, SIGUSR1);
+}
+
+/* A socket of our own takes no more once its queue is empty: who connects now is better refused than kept waiting. */
+static void pool_refuse(struct pool *p)
+{
+	struct pollfd waits = { .fd = p->listen_fd, .events = POLLIN };
+
+	if (atomic_load(&p->refuses) || !p->is_own || (clock_mono_ms() <= p->take_until_ms && poll(&waits, 1, 0) > 0))
+		return;
+	atomic_store(&p->refuses, true);
+	shutdown(p->listen_fd, SHUT_RDWR);
+}
+
 bool pool_stop(struct pool *p, int deadline_ms)
 {
 	int64_t end = clock_mono_ms() + deadline_ms;
@@ -169,13 +213,12 @@ bool pool_stop(struct pool *p, int deadline_ms)
 	while (atomic_load(&p->ended) < n) {
 		if (clock_mono_ms() >= end)
 			return false;
-		/* again and again: a thread may be between its look at stopping and accept */
-		for (int i = 0; i < n; i++)
-			pthread_kill(p->threads[i], SIGUSR1);
+		pool_refuse(p);
+		pool_recall(p, n);
 		sleep_ms(10);
 	}
 	for (int i = 0; i < n; i++)
-		pthread_join(p->threads[i], NULL);
+		pthread_join(p->threads[i].id, NULL);
 	free(p->threads);
 	pthread_mutex_destroy(&p->lock);
 	return true;

@@ -7,7 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HEAD_LIKELY = 256 };
+enum {
+	HEAD_LIKELY = 256,
+	DECIDING_MAX = 32,
+	VARIABLES_MAX = 512, VARIABLES_SIZE_MAX = 128 << 10	/* web servers pass some 40, and 32 KiB of headers */
+};
 
 /* Headers that decide who somebody is, by the beginning of their names. */
 static const char *const deciding[] = { "HTTP_X_WX_", "HTTP_AUTHORIZATION=", "HTTP_X_FORWARDED_" };
@@ -22,12 +26,16 @@ static bool name_decides(const char *variable)
 
 static bool is_contradictory(char *const *variables)
 {
+	unsigned count = 0;
+
 	for (size_t i = 0; variables[i]; i++) {
 		const char *equals;
 		size_t name_len;
 
 		if (!name_decides(variables[i]) || !(equals = strchr(variables[i], '=')))
 			continue;
+		if (++count > DECIDING_MAX)
+			return true;
 		name_len = (size_t)(equals - variables[i]) + 1;
 		for (size_t k = i + 1; variables[k]; k++)
 			if (!strncmp(variables[i], variables[k], name_len) &&
@@ -78,23 +86,36 @@ static void path_route(const char *path, char route[static ROUTE_MAX])
 	route[end - start] = '\0';
 }
 
-static int64_t body_length(const struct request *rq)
+static bool is_too_large(char *const *variables)
+{
+	size_t size = 0, i;
+
+	for (i = 0; variables[i] && i <= VARIABLES_MAX && size <= VARIABLES_SIZE_MAX; i++)
+		size += strlen(variables[i]);
+	return i > VARIABLES_MAX || size > VARIABLES_SIZE_MAX;
+}
+
+/* -EINVAL for a length that is no number (RFC 9110 8.6: digits alone). */
+static int body_length(const struct request *rq, int64_t *out)
 {
 	const char *text = request_variable(rq, "CONTENT_LENGTH");
 	const char *encoding = request_header(rq, "TRANSFER_ENCODING");
-	char *end;
-	long long n;
 
-	if (!text)	/* the web server has taken the chunks apart: the body lasts until the stream ends */
-		return encoding && strcasestr(encoding, "chunked") ? -1 : 0;
+	if (!text) {	/* the web server has taken the chunks apart: the body lasts until the stream ends */
+		*out = encoding && strcasestr(encoding, "chunked") ? -1 : 0;
+		return 0;
+	}
+	if (text[strspn(text, "0123456789")])
+		return -EINVAL;
 	errno = 0;
-	n = strtoll(text, &end, 10);
-	return errno || *end || end == text || n < 0 ? INT64_MAX : n;
+	*out = strtoll(text, NULL, 10);		/* the largest there is, when it is larger */
+	return 0;
 }
 
 int request_init(struct request *rq, char *const *variables, const struct stream *stream)
 {
 	const char *path, *text;
+	int r;
 
 	memset(rq, 0, sizeof(*rq));
 	rq->stream = *stream;
@@ -114,9 +135,11 @@ int request_init(struct request *rq, char *const *variables, const struct stream
 		text++;
 	rq->query = text ? text : "";
 	rq->query_len = strlen(rq->query);
-	rq->body_len = rq->is_authorizer ? 0 : body_length(rq);
+	r = rq->is_authorizer ? 0 : body_length(rq, &rq->body_len);
 	rq->body_ended = rq->body_len == 0;
-	return is_contradictory(variables) ? -EBADMSG : 0;
+	if (is_too_large(variables))
+		return -E2BIG;
+	return r < 0 ? r : is_contradictory(variables) ? -EBADMSG : 0;
 }
 
 int request_read(struct request *rq, char *out, size_t size)

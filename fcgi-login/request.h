@@ -36,8 +36,9 @@ struct request {
 	bool answered;
 };
 
-/* Fills *rq from the variables.  0, or -EBADMSG when the request is not to be trusted: a header that decides who
- * somebody is came twice with different values (some web servers take X_WX_Id for X-WX-Id). */
+/* Fills *rq from the variables.  0; -EBADMSG when the request is not to be trusted: a header that decides who
+ * somebody is came twice with different values (some web servers take X_WX_Id for X-WX-Id), or very often; -EINVAL for a
+ * Content-Length that is no number; -E2BIG for headers beyond what web servers let through.  *rq may be answered in any case. */
 int request_init(struct request *rq, char *const *variables, const struct stream *stream);
 
 /* A variable such as "REMOTE_ADDR"; NULL when absent or empty. */

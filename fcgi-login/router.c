@@ -1,6 +1,7 @@
 /* router.c - routes, methods, and the two bodies that errors have. */
 #include "router.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,7 +66,7 @@ static void answer_error(struct call *c, enum error e)
 	char retry[16];
 
 	answer_reset(&c->answer);
-	c->answer.status = c->allow ? 405 : error_status(e);
+	c->answer.status = c->allow ? 405 : c->rq->is_authorizer && e == ERR_BANNED ? 401 : error_status(e);
 	if (c->allow)
 		answer_header(&c->answer, "Allow", c->allow);
 	if (c->retry_s) {
@@ -77,6 +78,14 @@ static void answer_error(struct call *c, enum error e)
 		buf_reset(&c->answer.body);
 }
 
+/* Of somebody, who is told in the log; login has a line of its own, and whoever strolls by a guarded page is nobody. */
+static bool is_refusal(const struct call *c, enum error e)
+{
+	if (e != ERR_BANNED && (e != ERR_INVALID_SESSION || c->rq->is_authorizer))
+		return false;
+	return c->rq->is_authorizer || strcmp(c->rq->route, "login");
+}
+
 void router_end(struct call *c, enum error e)
 {
 	struct audit *audit = &c->service->audit;
@@ -85,7 +94,7 @@ void router_end(struct call *c, enum error e)
 		answer_error(c, e);
 		if (e == ERR_RATE_LIMITED)
 			audit_count(audit, COUNT_RATE_LIMITED, 1);
-		if (e == ERR_BANNED)
+		if (is_refusal(c, e))
 			audit_line("refused", c->uid, c->address, error_name(e), clock_mono_us() - c->began_us);
 	}
 	request_drain(c->rq, DRAIN_MAX);
@@ -95,7 +104,15 @@ void router_end(struct call *c, enum error e)
 	c->on_ended(c);
 }
 
-void router_serve(struct call *c, struct worker *w, struct request *rq, bool trusted, int64_t now_ms,
+static enum error refuse(struct call *c, int word)
+{
+	if (word == -E2BIG)
+		return call_fail(c, ERR_TOO_LARGE, "more headers than web servers let through");
+	return call_fail(c, ERR_BAD_REQUEST, word == -EINVAL ? "Content-Length is not a number"
+					     : "a header came twice with different values");
+}
+
+void router_serve(struct call *c, struct worker *w, struct request *rq, int word, int64_t now_ms,
 		  void (*on_ended)(struct call *c))
 {
 	const struct route *route = rq->is_authorizer ? &authorizer : route_find(rq->route);
@@ -106,8 +123,8 @@ void router_serve(struct call *c, struct worker *w, struct request *rq, bool tru
 	answer_init(&c->answer);
 	address_of_client(request_variable(rq, "REMOTE_ADDR"), request_header(rq, "X_FORWARDED_FOR"),
 			  c->config->login.trusted_proxies, c->address);
-	if (!trusted) {
-		router_end(c, call_fail(c, ERR_BAD_REQUEST, "a header came twice with different values"));
+	if (word < 0) {
+		router_end(c, refuse(c, word));
 	} else if (!route) {
 		router_end(c, ERR_NOT_FOUND);
 	} else if (!method_fits(route, rq->method)) {

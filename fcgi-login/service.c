@@ -12,7 +12,10 @@
 #include "issue.h"
 #include "log.h"
 
-enum { AES_KEY_TEXT_LEN = 43 };
+enum {
+	AES_KEY_TEXT_LEN = 43,
+	SPARE_SHARE = 8		/* one thread in so many is kept for what does not ask WeChat */
+};
 
 static int read_push_key(struct settings *s, char why[static 200])
 {
@@ -51,7 +54,8 @@ static void settings_free(struct settings *s)
 struct settings *settings_new(struct config *config, struct store *store, char why[static 200])
 {
 	struct settings *s = calloc(1, sizeof(*s));
-	int threads = (int)config->login.threads, spare = threads / 32 > 1 ? threads / 32 : 1;
+	char types_why[MEDIA_WHY_SIZE];
+	int threads = (int)config->login.threads, spare = threads / SPARE_SHARE > 1 ? threads / SPARE_SHARE : 1;
 
 	if (!s) {
 		config_free(config);
@@ -60,8 +64,15 @@ struct settings *settings_new(struct config *config, struct store *store, char w
 	}
 	s->refs = 1;
 	s->config = config;
-	s->wechat_max = config->login.queue_max ? (int)config->login.queue_max : threads > 1 ? threads - spare : 1;
-	if (media_types_read(&s->types, config->media.types, why) < 0 || read_push_key(s, why) < 0)
+	s->wechat_max = threads > 1 ? threads - spare : 1;
+	if (config->login.queue_max && config->login.queue_max < s->wechat_max)
+		s->wechat_max = (int)config->login.queue_max;
+	s->wechat_waiting_max = spare / 2;
+	if (media_types_read(&s->types, config->media.types, types_why) < 0) {
+		snprintf(why, 200, "[media] types: %.180s", types_why);
+		goto fail;
+	}
+	if (read_push_key(s, why) < 0)
 		goto fail;
 	if (!strcmp(config->media.store, "s3") &&
 	    (!*config->media.s3_endpoint || !*config->media.s3_bucket || !*config->media.s3_key_id ||
@@ -147,7 +158,9 @@ void service_fini(struct service *s)
 
 int service_start(struct service *s)
 {
-	int r = http_loop_start((unsigned)s->settings->wechat_max, &s->loop);
+	const struct config *config = s->settings->config;
+	int64_t at_once = config->login.queue_max ? config->login.queue_max : config->login.threads;
+	int r = http_loop_start((unsigned)at_once, GATE_WAIT_MS, &s->loop);
 
 	return r < 0 ? r : store_committer_start(s->store);
 }
@@ -258,7 +271,7 @@ enum error call_store_failed(struct call *c, const char *what, int r)
 
 bool call_wechat_enter(struct call *c)
 {
-	if (gate_enter(&c->service->wechat_gate, c->settings->wechat_max, GATE_WAIT_MS))
+	if (gate_enter(&c->service->wechat_gate, c->settings->wechat_max, c->settings->wechat_waiting_max, GATE_WAIT_MS))
 		return true;
 	audit_count(&c->service->audit, COUNT_BUSY, 1);
 	c->retry_s = 1;
@@ -278,8 +291,11 @@ enum error call_wechat_failed(struct call *c, enum error e, const struct wechat_
 
 	log_warn("wechat-failed", "what=%s error=%s errcode=%lld rid=%s ms=%u", what, error_name(e),
 		 (long long)told->errcode, log_text(rid, told->rid, strlen(told->rid)), told->waited_ms);
-	if (e == ERR_WECHAT_BUSY)
+	if (e == ERR_WECHAT_BUSY) {
 		c->retry_s = 1;
+		if (!told->errcode)	/* nobody was asked */
+			audit_count(&c->service->audit, COUNT_BUSY, 1);
+	}
 	if (told->errcode) {
 		r = buf_addf(&detail, "{\"errcode\":%lld", (long long)told->errcode);
 		if (r == 0 && *told->rid && strspn(told->rid, "0123456789abcdef-") == strlen(told->rid))

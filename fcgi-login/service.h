@@ -32,7 +32,7 @@ struct settings {
 	uint8_t seal_key[SEAL_KEY_LEN];		/* seals session_keys in the store */
 	uint8_t push_key[32];			/* of the message push's safe mode */
 	bool has_push_key;
-	int wechat_max;				/* threads that may wait for WeChat at once */
+	int wechat_max, wechat_waiting_max;	/* threads that may wait for WeChat at once, and for a place among them */
 };
 
 /* How long a request waits for a place among those that wait for WeChat. */
@@ -45,7 +45,7 @@ struct service {
 	pthread_mutex_t lock;			/* guards settings and its refs */
 	struct settings *settings;
 	atomic_uint generation;			/* goes up with each new settings */
-	struct gate wechat_gate;		/* who waits for WeChat */
+	struct gate wechat_gate;		/* threads that wait for WeChat */
 	struct http_loop *loop;			/* asks WeChat for those that let go of their thread; NULL: nobody does */
 	atomic_llong swept_ms;			/* when leftovers of uploads were last removed */
 };

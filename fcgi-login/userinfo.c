@@ -29,18 +29,15 @@ bool userinfo_plausible(const char *encrypted, const char *iv)
 	return len >= 24 && len % 4 == 0 && len / 4 * 3 <= CIPHER_MAX && strlen(iv) == 24;
 }
 
-static bool watermark_ok(struct json_object *info, const char *app_id, int64_t now_ms)
+static bool watermark_ok(struct json_object *info, const char *app_id)
 {
 	struct json_object *mark = json_member(info, "watermark");
 	const char *for_app;
 	size_t len;
 	int64_t made;
 
-	if (!mark || !(for_app = json_text(mark, "appid", &len)) || !json_int(mark, "timestamp", &made))
-		return false;
-	if (len != strlen(app_id) || memcmp(for_app, app_id, len))
-		return false;
-	return made >= now_ms / 1000 - WATERMARK_AGE_MAX_S && made <= now_ms / 1000 + WATERMARK_AHEAD_MAX_S;
+	return mark && (for_app = json_text(mark, "appid", &len)) && json_int(mark, "timestamp", &made) &&
+	       len == strlen(app_id) && memcmp(for_app, app_id, len) == 0;
 }
 
 static bool openid_ok(struct json_object *info, const char *openid)
@@ -56,7 +53,7 @@ static bool openid_ok(struct json_object *info, const char *openid)
 }
 
 struct json_object *userinfo_open(const char *encrypted, const char *iv, const char *session_key,
-				  const char *app_id, const char *openid, int64_t now_ms)
+				  const char *app_id, const char *openid)
 {
 	struct json_object *info = NULL;
 	uint8_t key[KEY_LEN], start[KEY_LEN];
@@ -79,8 +76,8 @@ struct json_object *userinfo_open(const char *encrypted, const char *iv, const c
 	n = crypto_cbc128_decrypt(key, start, cipher, (size_t)len, plain);
 	if (n < 0)
 		goto out;
-	info = json_parse((const char *)plain, (size_t)n);
-	if (info && (!watermark_ok(info, app_id, now_ms) || !openid_ok(info, openid))) {
+	info = json_parse_lenient((const char *)plain, (size_t)n);
+	if (info && (!watermark_ok(info, app_id) || !openid_ok(info, openid))) {
 		json_object_put(info);
 		info = NULL;
 	}

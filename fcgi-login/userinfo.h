@@ -11,10 +11,6 @@
 #include "error.h"
 #include "json.h"
 
-/* How old, and how far ahead of our clock, a watermark may be: the data is encrypted under a session_key, which is
- * not known to live longer than three days. */
-enum { WATERMARK_AGE_MAX_S = 3 * 86400, WATERMARK_AHEAD_MAX_S = 3600 };
-
 /* Is signature (40 hexadecimal digits) the SHA-1 of raw followed by session_key's text?  The tutorial of old writes
  * the two the other way round; WeChat's own test vector decides. */
 bool userinfo_signed(const char *raw, size_t raw_len, const char *session_key, const char *signature);
@@ -22,11 +18,12 @@ bool userinfo_signed(const char *raw, size_t raw_len, const char *session_key, c
 /* Can these be what they claim, before a code is spent on them? */
 bool userinfo_plausible(const char *encrypted, const char *iv);
 
-/* Decrypts encryptedData (base64) and checks the watermark: made for app_id, at a time that is not absurd; and that
- * openId, when the data has one, is openid (NULL: any).  Returns the object, which the caller puts; NULL when
- * anything is wrong, without saying what. */
+/* Decrypts encryptedData (base64) and checks that its watermark names app_id, and that openId, when the data has one, is
+ * openid (NULL: any).  The watermark's time is not judged: only who got the session_key by the code could have made the
+ * data, and clocks of phones are wrong.  Returns the object, which the caller puts; NULL when anything is wrong, without
+ * saying what. */
 struct json_object *userinfo_open(const char *encrypted, const char *iv, const char *session_key,
-				  const char *app_id, const char *openid, int64_t now_ms);
+				  const char *app_id, const char *openid);
 
 /* Is this the name that WeChat gives everybody since 2021?  It says nothing about the user. */
 bool userinfo_is_anonymous(const char *nick, size_t len);

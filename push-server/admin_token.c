@@ -30,10 +30,12 @@ static void token_read(struct token *t, int fd)
 		t->len++;
 	while (t->len > 0 && (t->text[t->len - 1] == ' ' || t->text[t->len - 1] == '\t'))
 		t->len--;
-	if (t->len < TOKEN_TEXT_MIN || t->len == sizeof(t->text)) {
-		log_error("admin-token", "reason=\"its first line must have %d to %d characters\"", TOKEN_TEXT_MIN,
-			  TOKEN_TEXT_MAX - 1);
+	if (t->len == 0 || t->len == sizeof(t->text)) {
+		log_error("admin-token", "reason=\"its first line must have 1 to %d characters\"", TOKEN_TEXT_MAX - 1);
 		t->len = 0;
+	} else if (t->len < TOKEN_TEXT_GOOD) {
+		log_warn("admin-token", "reason=\"it is short enough to be guessed: %d random characters are better\"",
+			 2 * TOKEN_TEXT_GOOD);
 	}
 }
 

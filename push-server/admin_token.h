@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-enum { TOKEN_TEXT_MAX = 512, TOKEN_TEXT_MIN = 16 };
+enum { TOKEN_TEXT_MAX = 512, TOKEN_TEXT_GOOD = 16 };	/* shorter ones are taken, and warned of */
 
 struct token {
 	const char *path;

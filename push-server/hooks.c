@@ -323,16 +323,6 @@ static void judges_free(struct hooks *h)
 	free(h->judges);
 }
 
-/* What the configuration must hold for what is switched on; NULL when all is well. */
-static const char *config_lacks(const struct config *config, bool wants_wechat, bool wants_webhook)
-{
-	if (wants_wechat && (config->wechat.app_id[0] == '\0' || config->wechat.app_secret[0] == '\0'))
-		return "wechat: app_id and app_secret are needed for [check] text and [notify] template_id";
-	if (wants_webhook && (config->webhook.url[0] == '\0' || config->webhook.secret[0] == '\0'))
-		return "webhook: url and secret are both needed, because every call is signed";
-	return NULL;
-}
-
 static int data_check(const struct config *config)
 {
 	static const struct notice notice = { .nick = "n", .content = "c", .room = "r" };
@@ -365,23 +355,42 @@ static int hooks_start_parts(struct hooks *h, bool wants_webhook, bool wants_not
 	return 0;
 }
 
+const char *hooks_lack(const struct config *config, const char **section, const char **key)
+{
+	bool notifies = config->notify.template_id[0] != '\0', checks = strcmp(config->check.text, "off") != 0;
+	bool asks = strcmp(config->webhook.message, "on") == 0;
+
+	*section = "wechat";
+	*key = config->wechat.app_id[0] == '\0' ? "app_id" : "app_secret";
+	if ((notifies || checks) && (config->wechat.app_id[0] == '\0' || config->wechat.app_secret[0] == '\0'))
+		return "missing, but needed for [check] text and [notify] template_id";
+	*section = "webhook";
+	*key = config->webhook.url[0] == '\0' ? "url" : "secret";
+	if ((asks || config->webhook.events[0] != '\0') &&
+	    (config->webhook.url[0] == '\0' || config->webhook.secret[0] == '\0'))
+		return "missing, but [webhook] message or events is set; url and secret are both needed, because every call is "
+		       "signed";
+	*section = "notify";
+	*key = "data";
+	return data_check(config) < 0 ? "this is no list of fields; name=text name=text … is allowed, with {nickName} {content} "
+					"{room} {time}" : NULL;
+}
+
 int hooks_start(struct server *s, struct hooks **out, char why[static 200])
 {
 	const struct config *config = s->config;
 	bool before = strcmp(config->check.text, "refuse") == 0, after = strcmp(config->check.text, "recall") == 0;
 	bool asks = strcmp(config->webhook.message, "on") == 0, reports = config->webhook.events[0] != '\0';
 	bool notifies = config->notify.template_id[0] != '\0', watches = strcmp(config->media.check, "on") == 0;
-	const char *lack = config_lacks(config, before || after || notifies, asks || reports);
+	const char *section, *key, *lack;
 	struct hooks *h;
 	int r;
 
 	*out = NULL;
 	if (!(before || after || asks || reports || notifies || watches))
 		return 0;
-	if (lack == NULL && data_check(config) < 0)
-		lack = "notify: data is not a list of name=text with {nickName} {content} {room} {time}";
-	if (lack != NULL) {
-		snprintf(why, 200, "%s", lack);
+	if ((lack = hooks_lack(config, &section, &key)) != NULL) {
+		snprintf(why, 200, "[%s] %s: %s", section, key, lack);
 		return -EINVAL;
 	}
 	if ((h = calloc(1, sizeof(*h))) == NULL)

@@ -15,10 +15,14 @@
 #include "uid.h"
 
 struct ask;
+struct config;
 struct hooks;
 struct server;
 
 enum hook_event { HOOK_OCCUPIED, HOOK_VACATED, HOOK_JOIN, HOOK_LEAVE, HOOK_MESSAGE, HOOK_EVENTS };
+
+/* What the configuration lacks for what it switches on, in words, and the key that is at fault; NULL when all is well. */
+const char *hooks_lack(const struct config *config, const char **section, const char **key);
 
 /* After the history and the store are open, before the workers take connections.  *out is NULL when nothing of this
  * is switched on; the other functions take NULL, too.  -errno with why. */

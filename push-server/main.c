@@ -18,6 +18,7 @@
 #include "log.h"
 #include "map.h"
 #include "process.h"
+#include "rules.h"
 #include "server.h"
 #include "takeover.h"
 #include "tls.h"
@@ -208,6 +209,11 @@ int main(int argc, char *argv[])
 	log_init("push", LOG_INFO_LEVEL);
 	config = config_load(path, CONFIG_FOR_PUSH, why);
 	if (!config) {
+		fprintf(stderr, "%s\n", why);
+		return 2;
+	}
+	if (!rules_hold(config, why)) {
+		config_free(config);
 		fprintf(stderr, "%s\n", why);
 		return 2;
 	}

@@ -53,3 +53,11 @@ void breaker_leave(struct breaker *b, const struct breaker_pass *pass, int reaso
 	}
 	pthread_mutex_unlock(&b->lock);
 }
+
+void breaker_return(struct breaker *b, const struct breaker_pass *pass)
+{
+	pthread_mutex_lock(&b->lock);
+	if (pass->is_probe)
+		b->is_probing = false;
+	pthread_mutex_unlock(&b->lock);
+}

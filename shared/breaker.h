@@ -35,11 +35,15 @@ struct breaker_pass {
 void breaker_init(struct breaker *b);
 void breaker_fini(struct breaker *b);
 
-/* patience_ms is at most timeout_ms.  Whoever may go ahead calls breaker_leave once. */
+/* patience_ms is at most timeout_ms.  Whoever may go ahead calls breaker_leave or
+ * breaker_return once. */
 struct breaker_pass breaker_enter(struct breaker *b, unsigned timeout_ms, int64_t now_ms);
 
 /* reason 0: it answered, whatever it said.  Otherwise the server is not there: a caller's code, told to those
  * who are refused. */
 void breaker_leave(struct breaker *b, const struct breaker_pass *pass, int reason, int64_t now_ms);
+
+/* Instead: nothing was asked in the end. */
+void breaker_return(struct breaker *b, const struct breaker_pass *pass);
 
 #endif

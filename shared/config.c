@@ -216,6 +216,8 @@ static void check_needed(struct load *l, enum config_for who)
 	size_t i;
 
 	if (who == CONFIG_FOR_LOGIN) {
+		if (*c->login.avatar_hosts)	/* whose pictures are ours would be up to who asks */
+			key_missing(l, "login", "base_url", "avatar_hosts is set");
 		for (i = 0; i < CONFIG_KEY_COUNT; i++)
 			if (config_keys[i].flags & NEEDED_BY_LOGIN)
 				key_missing(l, config_keys[i].section, config_keys[i].name, "fcgi-login cannot do without it");
@@ -262,6 +264,7 @@ struct config *config_load(const char *path, enum config_for who, char why[stati
 {
 	struct load *l = calloc(1, sizeof(*l));
 	struct config *c = calloc(1, sizeof(*c));
+	size_t i;
 
 	if (!path)
 		path = getenv("WXCHAT_CONFIG");
@@ -285,12 +288,27 @@ struct config *config_load(const char *path, enum config_for who, char why[stati
 		check_needed(l, who);
 	if (!l->is_failed && !(c->session_dir = strdup(c->session.store + strlen("lmdb:"))))
 		load_failed(l, 0, "%s", strerror(ENOMEM));
+	if (!l->is_failed && !(c->lines = calloc(CONFIG_KEY_COUNT, sizeof(*c->lines))))
+		load_failed(l, 0, "%s", strerror(ENOMEM));
 	if (l->is_failed) {
 		config_free(c);
 		c = NULL;
+	} else {
+		for (i = 0; i < CONFIG_KEY_COUNT; i++)
+			c->lines[i] = l->lines[i] ? l->lines[i] : missing_line(l, &config_keys[i]);
 	}
 	free(l);
 	return c;
+}
+
+void config_blame(const struct config *c, const char *section, const char *key, const char *what,
+		  char why[static CONFIG_WHY_SIZE])
+{
+	const struct config_key *k = config_key_find(section, key);
+	struct load l = { .path = c->path, .why = why };
+
+	l.lines[k - config_keys] = c->lines[k - config_keys];
+	key_failed(&l, k, what);
 }
 
 void config_free(struct config *c)
@@ -312,6 +330,7 @@ void config_free(struct config *c)
 	}
 	free(c->session_dir);
 	free(c->path);
+	free(c->lines);
 	free(c);
 }
 

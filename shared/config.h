@@ -23,6 +23,7 @@ struct config {
 #include "config_keys.h"
 	char *session_dir;	/* [session] store without its "lmdb:" */
 	char *path;		/* the file it was read from */
+	int *lines;		/* config_blame's: where each key was set, or should be */
 };
 
 enum { CONFIG_WHY_SIZE = 512 };
@@ -31,6 +32,11 @@ enum { CONFIG_WHY_SIZE = 512 };
  * Returns NULL with why filled on the first error. */
 struct config *config_load(const char *path, enum config_for who, char why[static CONFIG_WHY_SIZE]);
 void config_free(struct config *c);
+
+/* For rules beyond the form of values, which each program has of its own: puts "file:line: key: what" into why, with the line
+ * on which the key was set. */
+void config_blame(const struct config *c, const char *section, const char *key, const char *what,
+		  char why[static CONFIG_WHY_SIZE]);
 
 /* Writes the whole sample file (every key with its help, range and default) to stdout. */
 void config_print_sample(void);

@@ -15,6 +15,7 @@ CONFIG_INT(wechat, timeout_ms, 5000, 100, 60000, "how long one call to WeChat ma
 CONFIG_TEXT(wechat, ca_file, "", IS_FILE, "CA certificates to trust instead of the system's")
 CONFIG_TEXT(wechat, message_token, "", IS_SECRET, "Token of the message push, from WeChat's console")
 CONFIG_TEXT(wechat, message_aes_key, "", IS_SECRET | IS_AES_KEY, "EncodingAESKey of the message push: 43 characters")
+CONFIG_CHOICE(wechat, message_mode, "any", "any|safe", "safe: only encrypted messages are taken; any: plain ones signed with the token, too")
 CONFIG_END(wechat)
 
 CONFIG_SECTION(session, CONFIG_FOR_LOGIN | CONFIG_FOR_PUSH, "Who is logged in: kept by fcgi-login, read by push-server.")
@@ -30,7 +31,7 @@ CONFIG_TEXT(login, base_url, "", IS_BASE_URL, "https://example.com: the beginnin
 CONFIG_INT(login, max_body_kb, 64, 1, 16384, "largest request body but for uploads, in KiB")
 CONFIG_RATE(login, rate_per_address, "0", "logins from one address, such as 60/m; 0 = no limit")
 CONFIG_RATE(login, rate_per_user, "0", "logins of one user, such as 20/m; 0 = no limit")
-CONFIG_INT(login, queue_max, 0, 0, 1024, "threads that may wait for WeChat at once; others get 503 when no place comes free in 0.3 s; 0 = all but one in 32")
+CONFIG_INT(login, queue_max, 0, 0, 1024, "logins for which WeChat is asked at once; others get 503 when no place comes free in 0.3 s; 0 = as many as threads")
 CONFIG_CHOICE(login, check_profile, "off", "off|on", "ask WeChat's content check about new nicknames")
 CONFIG_CHOICE(login, check_session, "off", "off|on", "let clients ask WeChat whether its session_key lives: GET user?wechat=1")
 CONFIG_TEXT(login, trusted_proxies, "", IS_ADDRESSES, "addresses of proxies in front of the web server whose X-Forwarded-For is believed")

@@ -33,13 +33,15 @@ static int credentials_pair(const char *text, struct credentials *out)
 	return credentials_parse(text, ID_TEXT_LEN, text + ID_TEXT_LEN + 1, SKEY_TEXT_LEN, out);
 }
 
-/* The token of "Bearer TOKEN", or NULL: other schemes are somebody else's business. */
+/* The token of "Bearer TOKEN", or NULL: other schemes, and tokens that are none of ours, are somebody else's business (a
+ * gateway's, say). */
 static const char *credentials_bearer(const char *authorization)
 {
 	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
 		return NULL;
 	authorization += 7;
-	return authorization + strspn(authorization, " ");
+	authorization += strspn(authorization, " ");
+	return strlen(authorization) == PAIR_TEXT_LEN && authorization[ID_TEXT_LEN] == '.' ? authorization : NULL;
 }
 
 int credentials_read(const char *id, const char *skey, const char *authorization,

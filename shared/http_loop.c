@@ -28,7 +28,7 @@ struct http_flight {
 struct http_loop {
 	pthread_t thread;
 	int epoll, wake_fd;
-	unsigned kept;
+	unsigned at_once, wait_ms;
 
 	pthread_mutex_t lock;		/* guards what follows */
 	struct http_job *mail, **mail_end;
@@ -39,6 +39,8 @@ struct http_loop {
 	CURLM *multi;			/* NULL until the first job */
 	struct http_flight *idle;
 	struct http_job *delayed;	/* that must not begin yet; few */
+	struct http_job *waiting, **waiting_end;	/* for a place, the one that gives up first in front */
+	unsigned waiting_count;
 	unsigned under_way;		/* flights in the air */
 	int64_t timer_ms;		/* when libcurl wants to be called; -1: not */
 };
@@ -90,7 +92,7 @@ static int loop_open_multi(struct http_loop *l)
 	c->multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
 	c->multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, on_timer);
 	c->multi_setopt(l->multi, CURLMOPT_TIMERDATA, l);
-	c->multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)l->kept);
+	c->multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)l->at_once);
 	return 0;
 }
 
@@ -154,6 +156,47 @@ static void loop_begin(struct http_loop *l, struct http_job *job)
 	l->under_way++;
 }
 
+/* Begins it if there is a place. */
+static void loop_admit(struct http_loop *l, struct http_job *job)
+{
+	if (l->under_way < l->at_once) {
+		loop_begin(l, job);
+	} else if (l->waiting_count < HTTP_LOOP_WAITING * l->at_once) {
+		job->give_up_ms = clock_mono_ms() + l->wait_ms;
+		job->next = NULL;
+		*l->waiting_end = job;
+		l->waiting_end = &job->next;
+		l->waiting_count++;
+	} else {
+		job_fail(job, -EBUSY);
+	}
+}
+
+static struct http_job *loop_take_waiting(struct http_loop *l)
+{
+	struct http_job *job = l->waiting;
+
+	l->waiting = job->next;
+	if (!l->waiting)
+		l->waiting_end = &l->waiting;
+	l->waiting_count--;
+	return job;
+}
+
+/* Those for whom there is a place now, and those that have waited long enough. */
+static void loop_serve_waiting(struct http_loop *l)
+{
+	int64_t now_ms;
+
+	while (l->waiting && l->under_way < l->at_once)
+		loop_begin(l, loop_take_waiting(l));
+	if (!l->waiting)
+		return;
+	now_ms = clock_mono_ms();
+	while (l->waiting && l->waiting->give_up_ms <= now_ms)
+		job_fail(loop_take_waiting(l), -EBUSY);
+}
+
 /* Those that libcurl has finished. */
 static void loop_land(struct http_loop *l)
 {
@@ -193,7 +236,7 @@ static void loop_begin_delayed(struct http_loop *l)
 			continue;
 		}
 		*link = job->next;
-		loop_begin(l, job);
+		loop_admit(l, job);
 	}
 }
 
@@ -212,7 +255,7 @@ static void loop_read_mail(struct http_loop *l)
 			job->next = l->delayed;
 			l->delayed = job;
 		} else {
-			loop_begin(l, job);
+			loop_admit(l, job);
 		}
 	}
 }
@@ -222,7 +265,7 @@ static bool loop_is_over(struct http_loop *l)
 	bool is_over;
 
 	pthread_mutex_lock(&l->lock);
-	is_over = l->stopping && !l->mail && !l->delayed && l->under_way == 0;
+	is_over = l->stopping && !l->mail && !l->delayed && !l->waiting && l->under_way == 0;
 	pthread_mutex_unlock(&l->lock);
 	return is_over;
 }
@@ -237,6 +280,8 @@ static int loop_patience_ms(const struct http_loop *l)
 	for (job = l->delayed; job; job = job->next)
 		if (until < 0 || job->not_before_ms < until)
 			until = job->not_before_ms;
+	if (l->waiting && (until < 0 || l->waiting->give_up_ms < until))
+		until = l->waiting->give_up_ms;
 	if (until < 0)
 		return -1;
 	left = until - clock_mono_ms();
@@ -271,6 +316,7 @@ static void *loop_thread(void *arg)
 			l->curl->multi_socket_action(l->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 		}
 		loop_land(l);
+		loop_serve_waiting(l);
 		if (loop_is_over(l))
 			return NULL;
 		n = epoll_wait(l->epoll, events, EVENTS_A_TURN, loop_patience_ms(l));
@@ -316,7 +362,7 @@ static int loop_start_thread(struct http_loop *l)
 	return -r;
 }
 
-int http_loop_start(unsigned kept, struct http_loop **out)
+int http_loop_start(unsigned at_once, unsigned wait_ms, struct http_loop **out)
 {
 	struct http_loop *l = calloc(1, sizeof(*l));
 	struct epoll_event event = { .events = EPOLLIN };
@@ -326,7 +372,9 @@ int http_loop_start(unsigned kept, struct http_loop **out)
 		return -ENOMEM;
 	pthread_mutex_init(&l->lock, NULL);
 	l->mail_end = &l->mail;
-	l->kept = kept;
+	l->at_once = at_once;
+	l->wait_ms = wait_ms;
+	l->waiting_end = &l->waiting;
 	l->timer_ms = -1;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->wake_fd = event.data.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,5 +1,5 @@
-/* http_loop.h - requests to other servers for which no thread waits: one thread of the loop's own carries out as many at once
- * as there are, over libcurl's multi interface.  The same rules and errors as http.h.
+/* http_loop.h - requests to other servers for which no thread waits: one thread of the loop's own carries out many at once
+ * over libcurl's multi interface.  The same rules and errors as http.h, and -EBUSY when no place came free in time.
  * Threads:  any may submit; done is called in the loop's, and must neither wait nor take long.
  * Waiting:  nobody. */
 #ifndef WXCHAT_HTTP_LOOP_H
@@ -11,7 +11,6 @@
 #include "http.h"
 
 struct http_loop;
-struct http_flight;	/* the loop's, for a job under way */
 
 /* One request.  Its maker fills it, and keeps it and what it points to until done has been called. */
 struct http_job {
@@ -22,11 +21,14 @@ struct http_job {
 	void (*done)(void *arg, int r, struct http_answer *answer);
 	void *arg;
 
-	struct http_job *next;		/* the loop's */
+	int64_t give_up_ms;		/* the loop's */
+	struct http_job *next;
 };
 
-/* Starts the thread.  kept: connections kept open between requests.  0 or a negative errno. */
-int http_loop_start(unsigned kept, struct http_loop **out);
+/* Starts the thread.  at_once requests are under way at once, over connections that are kept; up to HTTP_LOOP_WAITING times
+ * as many wait for a place, wait_ms at most.  0 or a negative errno. */
+enum { HTTP_LOOP_WAITING = 4 };
+int http_loop_start(unsigned at_once, unsigned wait_ms, struct http_loop **out);
 
 /* done is called once, sooner or later: later than this returns, or before that. */
 void http_loop_submit(struct http_loop *l, struct http_job *job);

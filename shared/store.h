@@ -200,8 +200,10 @@ enum { EVENTS_KEPT = 1000, EVENT_MAX = 8192 };
 int store_event_put(struct store *s, const char *json, size_t len, uint64_t *number);
 int store_event_next(struct store *s, uint64_t after, uint64_t *number, struct buf *json);
 
-/* True once per key within the window: replays of a message push are told from first arrivals. */
+/* Marks the key for the window; *seen: it was marked already.  Replays of a message push are told from first arrivals so. */
 int store_seen(struct store *s, const char *key, unsigned window_s, int64_t now_ms, bool *seen);
+/* Only looks. */
+int store_seen_before(struct store *s, const char *key, int64_t now_ms, bool *seen);
 
 /* Media: reserves bytes against both quotas (0 = none), -EDQUOT past one; a negative amount gives back. */
 int store_media_reserve(struct store *s, const char *uid, int64_t bytes, uint64_t user_quota,

@@ -177,22 +177,42 @@ static int seen_write(MDB_txn *txn, void *arg)
 	return r;
 }
 
-int store_seen(struct store *s, const char *key, unsigned window_s, int64_t now_ms, bool *seen)
+/* -EALREADY when it was marked before. */
+static int seen_look(struct seen *a, const char *key)
 {
-	struct seen a = { .s = s, .end_ms = now_ms + (int64_t)window_s * 1000, .now_ms = now_ms };
 	MDB_txn *txn;
 	int r;
 
-	if ((r = store_hash(key, strlen(key), a.key)) < 0 || (r = mdb_read_begin(s->mdb, &txn)) < 0)
+	if ((r = store_hash(key, strlen(key), a->key)) < 0 || (r = mdb_read_begin(a->s->mdb, &txn)) < 0)
 		return r;
-	r = seen_load(&a, txn);
-	mdb_read_end(s->mdb, txn);
-	if (r == 0)
-		r = mdb_write(s->mdb, seen_write, &a);
+	r = seen_load(a, txn);
+	mdb_read_end(a->s->mdb, txn);
+	return r;
+}
+
+static int seen_answer(int r, bool *seen)
+{
 	if (r < 0 && r != -EALREADY)
 		return r;
 	*seen = r == -EALREADY;
 	return 0;
+}
+
+int store_seen_before(struct store *s, const char *key, int64_t now_ms, bool *seen)
+{
+	struct seen a = { .s = s, .now_ms = now_ms };
+
+	return seen_answer(seen_look(&a, key), seen);
+}
+
+int store_seen(struct store *s, const char *key, unsigned window_s, int64_t now_ms, bool *seen)
+{
+	struct seen a = { .s = s, .end_ms = now_ms + (int64_t)window_s * 1000, .now_ms = now_ms };
+	int r = seen_look(&a, key);
+
+	if (r == 0)
+		r = mdb_write(s->mdb, seen_write, &a);
+	return seen_answer(r, seen);
 }
 
 /* --- bytes of media --- */

@@ -1,6 +1,7 @@
 /* wechat.c - the questions that the product has for WeChat, and what each answer must look like. */
 #include "wechat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,17 +84,12 @@ bool answer_has(struct json_object *o, const char *key)
 {
 	struct json_object *member;
 
-	return json_object_object_get_ex(o, key, &member);
+	return json_object_object_get_ex(o, key, &member) && member;
 }
 
 bool answer_take_key(struct json_object *o, char out[static WECHAT_KEY_MAX + 1])
 {
-	uint8_t raw[WECHAT_KEY_MAX];
-	bool ok = answer_take_text(o, "session_key", out, WECHAT_KEY_MAX) &&
-		  base64_decode(out, strlen(out), raw, sizeof(raw)) == 16;
-
-	explicit_bzero(raw, sizeof(raw));
-	return ok;
+	return answer_take_text(o, "session_key", out, WECHAT_KEY_MAX);
 }
 
 bool answer_refuses_code(int64_t errcode)
@@ -139,6 +135,19 @@ static bool is_phone(const char *text)
 	return strspn(text, "+0123456789-") == strlen(text);
 }
 
+/* A text, or a number where one is wanted. */
+static bool take_digits(struct json_object *o, const char *key, char *out, size_t max)
+{
+	char text[24];
+	int64_t n;
+
+	if (answer_take_text(o, key, out, max))
+		return is_phone(out);
+	if (!json_int(o, key, &n) || n < 0 || (size_t)snprintf(text, sizeof(text), "%lld", (long long)n) > max)
+		return false;
+	return text_copy(out, max + 1, text);
+}
+
 static enum error read_phone(struct wechat *w, struct question *q, char phone[static PHONE_MAX + 1],
 			     char country[static 8])
 {
@@ -149,8 +158,8 @@ static enum error read_phone(struct wechat *w, struct question *q, char phone[st
 		return ERR_BAD_REQUEST;
 	if (q->told->errcode)
 		return wechat_unexpected(w->shared, q, "an errcode that the client cannot mend");
-	if (!info || !answer_take_text(info, "phoneNumber", number, PHONE_MAX) || !is_phone(number) ||
-	    !answer_take_text(info, "countryCode", code, sizeof(code) - 1) || !is_phone(code))
+	if (!info || !take_digits(info, "phoneNumber", number, PHONE_MAX) ||
+	    !take_digits(info, "countryCode", code, sizeof(code) - 1))
 		return wechat_unexpected(w->shared, q, "no phone number in the answer");
 	text_copy(phone, sizeof(number), number);
 	text_copy(country, sizeof(code), code);
@@ -231,7 +240,7 @@ enum error wechat_reset_session(struct wechat *w, const char *openid, const char
 	else if (e == ERR_NONE && told->errcode)
 		e = wechat_unexpected(w->shared, &q, "an errcode that the client cannot mend");
 	else if (e == ERR_NONE && !answer_take_key(q.answer, key))
-		e = wechat_unexpected(w->shared, &q, "no session_key of 16 bytes");
+		e = wechat_unexpected(w->shared, &q, "no session_key");
 	if (e == ERR_NONE)
 		text_copy(new_key, sizeof(key), key);
 	explicit_bzero(key, sizeof(key));

@@ -128,16 +128,22 @@ static void take_rid(struct question *q)
 
 static enum error read_answer(struct wechat_shared *shared, struct question *q, const struct http_answer *answer)
 {
+	const char *text = buf_str(&answer->body);
+	size_t len = answer->body.len;
 	struct json_object *code;
 
 	if (answer->status != 200)
 		return wechat_unexpected(shared, q, "an HTTP status that WeChat itself never sends");
 	/* Never by Content-Type: this is text/plain as often as not. */
-	q->answer = json_parse_lenient(buf_str(&answer->body), answer->body.len);
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {	/* a byte order mark, as some gateways put before it */
+		text += 3;
+		len -= 3;
+	}
+	q->answer = json_parse_lenient(text, len);
 	if (!q->answer)
 		return wechat_unexpected(shared, q, "no JSON object");
 	take_rid(q);
-	if (json_object_object_get_ex(q->answer, "errcode", &code) && !json_int(q->answer, "errcode", &q->told->errcode))
+	if (json_object_object_get_ex(q->answer, "errcode", &code) && code && !json_int(q->answer, "errcode", &q->told->errcode))
 		return wechat_unexpected(shared, q, "errcode is not a number");
 	return ERR_NONE;
 }
@@ -190,8 +196,11 @@ enum error attempt_end(struct attempt *a, struct wechat_shared *shared, struct q
 {
 	enum error e;
 
-	breaker_leave(&shared->breaker, &a->pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
-						: r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
+	if (r == -EBUSY)
+		breaker_return(&shared->breaker, &a->pass);
+	else
+		breaker_leave(&shared->breaker, &a->pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
+							: r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
 	buf_wipe(&a->url);
 	switch (r) {
 	case 0:
@@ -200,6 +209,7 @@ enum error attempt_end(struct attempt *a, struct wechat_shared *shared, struct q
 	case -ETIMEDOUT:
 		e = ERR_WECHAT_TIMEOUT;
 		break;
+	case -EBUSY:	/* no place among those that ask (http_loop.h) */
 	case -ENOMEM:
 		e = ERR_WECHAT_BUSY;
 		break;

@@ -87,7 +87,9 @@ enum { CODE_MAX = 1024 };	/* WeChat names no length; 32 characters are seen */
 
 /* A member that is a text of printable ASCII, 1 to max characters, copied. */
 bool answer_take_text(struct json_object *o, const char *key, char *out, size_t max);
+/* WeChat's own are 16 bytes in base64; whether one opens what a client sends is seen when it comes to that. */
 bool answer_take_key(struct json_object *o, char out[static WECHAT_KEY_MAX + 1]);
+/* There, and not null. */
 bool answer_has(struct json_object *o, const char *key);
 /* An errcode that is the client's affair: the code is used, old, or of somebody who is not let in. */
 bool answer_refuses_code(int64_t errcode);

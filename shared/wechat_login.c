@@ -20,7 +20,7 @@ static enum error read_identity(struct wechat_shared *shared, struct question *q
 	if (!answer_take_text(q->answer, "openid", who.openid, OPENID_MAX))
 		return wechat_unexpected(shared, q, "no openid");
 	if (!answer_take_key(q->answer, who.session_key))
-		return wechat_unexpected(shared, q, "no session_key of 16 bytes");
+		return wechat_unexpected(shared, q, "no session_key");
 	/* Only programs bound to an Open Platform account have one; "" is as good as none. */
 	if (answer_has(q->answer, "unionid") && !answer_take_text(q->answer, "unionid", who.unionid, OPENID_MAX) &&
 	    (!json_text(q->answer, "unionid", &len) || len > 0))

@@ -46,12 +46,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	text[len] = '\0';
 	assert(!userinfo_signed(text, strlen(text), key_text, text));
 	userinfo_plausible(text, iv_text);
-	json_object_put(userinfo_open(text, iv_text, key_text, "wx", "o", 1000));
-	json_object_put(userinfo_open(text, text, text, "wx", "o", 1000));
+	json_object_put(userinfo_open(text, iv_text, key_text, "wx", "o"));
+	json_object_put(userinfo_open(text, text, text, "wx", "o"));
 	free(text);
 
 	text = encrypted(data, len);
-	info = userinfo_open(text, iv_text, key_text, "wx", "o", 1000000);
+	info = userinfo_open(text, iv_text, key_text, "wx", "o");
 	if (info) {
 		struct json_object *mark = json_member(info, "watermark");
 

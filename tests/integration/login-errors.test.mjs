@@ -47,6 +47,13 @@ test('fields that are no texts, and bodies that are no JSON, are bad requests', 
 	assert.equal(header.status, 400);
 });
 
+test('a code in a header is enough, whatever the body is', async () => {
+	for (const [type, body] of [['application/json', 'null'], ['application/json', '""'], ['text/plain', 'hello'], ['multipart/form-data; boundary=x', '--x--']]) {
+		const answer = await sys.call('POST', 'login', { body, headers: { 'content-type': type, 'x-wx-code': await sys.code('header') } });
+		assert.equal(answer.status, 200, answer.text);
+	}
+});
+
 test('halves that belong together are asked for, before the code is spent', async () => {
 	const all = await everything('halves');
 	for (const missing of ['iv', 'encryptedData', 'signature', 'rawData'])
@@ -87,17 +94,22 @@ test('the tutorial\'s order of hashing is not WeChat\'s', async () => {
 	await refused({ ...all, signature: reversed }, 400, 'ERR_BAD_SIGNATURE');
 });
 
-test('encrypted data that is not ours, not now or not this user\'s is refused', async () => {
-	const now = Math.floor(Date.now() / 1000);
-	for (const options of [{ appid: 'wxffffffffffffffff' }, { timestamp: 1 }, { timestamp: now + 86400 },
-		{ timestamp: now - 30 * 86400 }])
-		await refused(await everything('watermark', options), 400, 'ERR_BAD_ENCRYPTED_DATA');
+test('encrypted data that is not ours or not this user\'s is refused', async () => {
+	await refused(await everything('watermark', { appid: 'wxffffffffffffffff' }), 400, 'ERR_BAD_ENCRYPTED_DATA');
 	const mine = await everything('mine'), theirs = await everything('theirs');
 	await refused({ code: mine.code, encryptedData: theirs.encryptedData, iv: theirs.iv }, 400, 'ERR_BAD_ENCRYPTED_DATA');
 	for (const change of [{ iv: 'AAAA' }, { encryptedData: 'AAAA' }, { encryptedData: '!'.repeat(64) },
 		{ encryptedData: Buffer.alloc(64).toString('base64') }]) {
 		const all = await everything('garbled');
 		await refused({ code: all.code, encryptedData: all.encryptedData, iv: all.iv, ...change }, 400, 'ERR_BAD_ENCRYPTED_DATA');
+	}
+});
+
+test('a phone\'s clock may be wrong, and its data old', async () => {
+	const now = Math.floor(Date.now() / 1000);
+	for (const timestamp of [1, now + 86400, now - 30 * 86400]) {
+		const answer = await sys.call('POST', 'login', { json: await everything('watermark', { timestamp }) });
+		assert.equal(answer.status, 200, answer.text);
 	}
 });
 

@@ -6,7 +6,8 @@ import { MAGIC, startSystem } from './lib/system.mjs';
 
 let sys, s;
 before(async () => {
-	sys = await startSystem({ web: 'nginx', config: { login: { check_profile: 'on', avatar_hosts: '*.qlogo.cn *.qpic.cn img.example.com' } } });
+	sys = await startSystem({ web: 'nginx', config: (own) => ({ login: { base_url: own.url, check_profile: 'on',
+		avatar_hosts: '*.qlogo.cn *.qpic.cn img.example.com' } }) });
 	s = await sys.login('me', { codeOnly: true });
 });
 after(() => sys?.stop());

@@ -146,6 +146,39 @@ test('when too many wait for WeChat the others are told so soon, and sessions ar
 	assert.match(busy.headers.get('retry-after'), /^\d+$/);
 });
 
+test('logins that wait for a slow WeChat hold up nobody who does not need it', async (t) => {
+	const own = await startSystem({ web: 'nginx', config: { login: { threads: 8 }, wechat: { timeout_ms: 5000 } } });
+	t.after(() => own.stop());
+	const s = await own.login('before');
+	await own.fault('delay', { ms: 1500 });
+	const codes = await Promise.all(Array.from({ length: 30 }, (_, i) => own.code(`slow ${i}`)));
+	let loggedIn = 0;
+	const logins = codes.map(async (code) => {
+		const { status } = await own.call('POST', 'login', { json: { code } });
+		loggedIn += status === 200;
+		return status;
+	});
+	assert.equal((await own.call('GET', 'health')).status, 200);
+	assert.ok(await alive(own, s));
+	assert.equal(loggedIn, 0, 'others had to wait for WeChat');
+	const statuses = await Promise.all(logins);
+	assert.deepEqual(statuses.filter((status) => status === 200).length, 8);
+	assert.deepEqual(statuses.filter((status) => status !== 200 && status !== 503), []);
+});
+
+test('credentials may come in parts, and beside what a gateway adds', async () => {
+	const s = await sys.login('parts');
+	const jwt = { authorization: `Bearer ${'eyJhbGciOiJIUzI1NiJ9.'.repeat(20)}x` };
+	const shown = async (headers, query) => (await sys.call('GET', 'user', { headers, query })).status;
+	assert.equal(await shown({ 'x-wx-id': s.id }, { 'X-WX-Skey': s.skey }), 200);
+	assert.equal(await shown({ 'x-wx-skey': s.skey }, { 'x-wx-id': s.id }), 200);
+	assert.equal(await shown({ ...s.headers, ...jwt }), 200);
+	assert.equal(await shown(jwt, { 'X-WX-Skey': s.both }), 200);
+	assert.equal(await shown({ 'x-wx-skey': s.both }, { 'X-WX-Id': 'somebody else' }), 200);
+	assert.equal(await shown(jwt), 401);
+	assert.equal(await shown({ 'x-wx-id': s.id }, { 'X-WX-Skey': 'f'.repeat(64) }), 401);
+});
+
 test('a dead WeChat soon costs nobody a timeout', async (t) => {
 	const own = await startSystem({ web: 'nginx', config: { wechat: { timeout_ms: 300 } } });
 	t.after(() => own.stop());

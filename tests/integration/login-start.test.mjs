@@ -63,9 +63,19 @@ test('a configuration that is wrong is told by file, line and key', async () => 
 		assert.match(stderr, told);
 		assert.equal(stderr.trim().split('\n').length, 1);
 	}
-	const types = await run(['-c', config().replace(/$/, ''), '-s', `${dir}/x.sock`], { env: { WXCHAT_MEDIA_TYPES: 'image/png text/html' } });
-	assert.notEqual(types.code, 0);
-	assert.match(types.stderr, /text\/html/);
+	const types = await run(['-c', config(), '-t'], { env: { WXCHAT_MEDIA_TYPES: 'image/png text/html' } });
+	assert.equal(types.code, 2);
+	assert.match(types.stderr, /^environment: WXCHAT_MEDIA_TYPES: text\/html .* are allowed$/m);
+	const pem = path.join(dir, 'no.pem');
+	fs.writeFileSync(pem, 'no certificate\n');
+	for (const [text, told] of [
+		['[login]\navatar_hosts = *.qlogo.cn\n', /conf:\d+: base_url: /],
+		[`[wechat]\nca_file = ${pem}\n`, /conf:\d+: ca_file: holds no certificate/],
+	]) {
+		const { code, stderr } = await run(['-c', config(text), '-t']);
+		assert.equal(code, 2, text);
+		assert.match(stderr, told);
+	}
 	const missing = await run(['-c', `${dir}/nowhere.conf`, '-t']);
 	assert.equal(missing.code, 2);
 	const env = await run(['-c', config(), '-t'], { env: { WXCHAT_LOGIN_THREADS: 'many' } });
@@ -89,7 +99,7 @@ test('-s with a port alone is loopback, and port 0 a free one', async () => {
 	await six.line(/ ready listening=\[::1\]:\d+/);
 	await six.stop();
 	for (const where of ['9000', ':70000', 'example.com:1', 'x', ':', '1.2.3.4:'])
-		assert.equal((await run(['-c', config(), '-s', where])).code, 1, where);
+		assert.equal((await run(['-c', config(), '-s', where])).code, 2, where);
 });
 
 test('a unix socket is for its group, is not stolen, and goes with the program', async () => {
@@ -115,6 +125,38 @@ test('a unix socket is for its group, is not stolen, and goes with the program',
 	assert.equal((await run(['-c', config(), '-s', socket])).code, 1);
 	assert.equal(fs.readFileSync(socket, 'utf8'), 'a file');
 	fs.rmSync(socket);
+});
+
+test('whoever comes during a stop is refused at once, and silence does not hold it up', async (t) => {
+	const own = await startSystem({ web: null, config: { wechat: { timeout_ms: 5000 } } });
+	t.after(() => own.stop());
+	const silent = net.connect(own.loginSocket);
+	await once(silent, 'connect');
+	await own.fault('hang');
+	// a login that waits for WeChat keeps the program alive meanwhile
+	const record = (type, content) => Buffer.concat([Buffer.from([1, type, 0, 1, content.length >> 8, content.length & 255, 0, 0]), content]);
+	const pairs = Object.entries({ REQUEST_METHOD: 'GET', REQUEST_URI: '/login', HTTP_X_WX_CODE: 'c' })
+		.map(([name, value]) => Buffer.concat([Buffer.from([name.length, value.length]), Buffer.from(name + value)]));
+	const login = net.connect(own.loginSocket);
+	login.write(Buffer.concat([record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), record(4, Buffer.concat(pairs)),
+		record(4, Buffer.alloc(0)), record(5, Buffer.alloc(0))]));
+	const answered = once(login, 'data');
+	while (((await own.sandbox('GET', 'log')).counts['/sns/jscode2session'] ?? 0) === 0)
+		await new Promise((resolve) => setTimeout(resolve, 10));
+	own.loginProgram.child.kill('SIGTERM');
+	const refused = async () => {
+		const late = net.connect(own.loginSocket);
+		const [error] = await Promise.race([once(late, 'error'), once(late, 'connect').then(() => [])]).catch((e) => [e]);
+		late.destroy();
+		return error?.code;
+	};
+	while (await refused() !== 'ECONNREFUSED')
+		await new Promise((resolve) => setTimeout(resolve, 10));
+	assert.ok(!own.loginProgram.ended, 'it did not wait for the login');
+	await once(silent, 'close');
+	assert.match(String((await answered)[0]), /ERR_WECHAT_TIMEOUT/);
+	assert.deepEqual(await own.loginProgram.exited, { code: 0, signal: null });
+	assert.ok(!own.loginProgram.text().includes('still being served'));
 });
 
 test('a service manager may pass on the socket', async () => {

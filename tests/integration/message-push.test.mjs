@@ -119,8 +119,48 @@ describe('forgeries and mistakes', () => {
 		assert.ok(events(sys).some((e) => e.kind === 'user' && e.uid === s.uid));
 	});
 
-	test('in safe mode nothing plain and nothing for others is believed', async (t) => {
+	test('of two users who close their accounts in one second both are logged out', async () => {
+		const users = [await sys.login('closes'), await sys.login('closes, too')];
+		for (const s of users) {
+			const json = JSON.stringify({ FromUserName: 'gh_service', CreateTime: 77, MsgType: 'event', Event: 'user_authorization_cancellation',
+				OpenID: s.userinfo.openId });
+			assert.equal((await post(json, signed())).text, 'success');
+			assert.equal((await sys.call('GET', 'user', { headers: s.headers })).status, 401);
+		}
+	});
+
+	test('messages without sender and time are told apart by what they say', async () => {
+		for (const text of ['one', 'two', 'one'])
+			assert.equal((await post(JSON.stringify({ MsgType: 'event', Event: 'bare', text }), signed())).text, 'success');
+		assert.deepEqual(events(sys).filter((e) => e.event === 'bare').map((e) => e.data.text), ['one', 'two']);
+	});
+
+	test('what could not be kept is heard when WeChat tells it again', async (t) => {
+		const own = await startSystem({ web: 'nginx' });
+		t.after(() => own.stop());
+		await own.login('before');
+		const limit = (bytes) => execFileSync('prlimit', ['--pid', String(own.loginProgram.child.pid), `--fsize=${bytes}`]);
+		const json = event('kept at last'), query = signed();
+		const send = () => own.call('POST', 'message', { body: json, query });
+		limit('8192:unlimited');
+		assert.equal((await send()).status, 503);
+		limit('unlimited:unlimited');
+		assert.equal((await send()).text, 'success');
+		assert.deepEqual(events(own).map((e) => e.event), ['kept at last']);
+		assert.equal((await send()).text, 'success');
+		assert.equal(events(own).length, 1);
+	});
+
+	test('with a key plain messages are taken, too, if they are signed', async (t) => {
 		const own = await startSystem({ web: 'nginx', config: { wechat: { message_aes_key: aesKey } } });
+		t.after(() => own.stop());
+		assert.equal((await own.call('POST', 'message', { body: event('plain'), query: signed() })).text, 'success');
+		assert.equal((await own.call('POST', 'message', { body: event('forged'), query: { ...signed(), signature: '0'.repeat(40) } })).status, 400);
+		assert.deepEqual(events(own).map((e) => e.event), ['plain']);
+	});
+
+	test('in safe mode nothing plain and nothing for others is believed', async (t) => {
+		const own = await startSystem({ web: 'nginx', config: { wechat: { message_aes_key: aesKey, message_mode: 'safe' } } });
 		t.after(() => own.stop());
 		const encrypt = (text, id = appId) => {
 			const key = Buffer.from(`${aesKey}=`, 'base64');

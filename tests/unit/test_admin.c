@@ -41,7 +41,8 @@ static void the_token_is_the_files_first_line(void **state)
 		{ "more than it", "0123456789abcdef\n", "Bearer 0123456789abcdef0", TOKEN_BAD },
 		{ "an empty one", "0123456789abcdef\n", "Bearer ", TOKEN_BAD },
 		{ "an empty file keeps none", "", "Bearer ", TOKEN_NONE_KEPT },
-		{ "a short line is none", "0123456789abcde\n", "Bearer 0123456789abcde", TOKEN_NONE_KEPT },
+		{ "a short line will do", "0123456789abcde\n", "Bearer 0123456789abcde", TOKEN_GOOD },
+		{ "a short line is guarded like others", "0123456789abcde\n", "Bearer 0123456789abcdf", TOKEN_BAD },
 		{ "an empty first line is none", "\n0123456789abcdef\n", "Bearer 0123456789abcdef", TOKEN_NONE_KEPT },
 	};
 	char dir[] = "/tmp/wxchat-token-XXXXXX", path[64];

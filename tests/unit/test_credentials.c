@@ -11,6 +11,7 @@
 #define UPPER_SKEY "ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789"
 #define OTHER_SKEY "bbcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
 #define PAIR ID "." SKEY
+#define OTHER_ID_TAIL "f112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 static void check(const char *sentence, int r, int expected, const struct credentials *c)
 {
@@ -56,7 +57,10 @@ static void each_form_is_read(void **state)
 		{ "a pair with another separator", NULL, ID ":" SKEY, NULL, -EINVAL },
 		{ "a pair with something behind", NULL, PAIR " ", NULL, -EINVAL },
 		{ "two headers that a web server joined", NULL, PAIR ", " PAIR, NULL, -EINVAL },
-		{ "an empty bearer token", NULL, NULL, "Bearer ", -EINVAL },
+		{ "an empty bearer token is none", NULL, NULL, "Bearer ", -ENOENT },
+		{ "a bearer token of somebody else's is none of ours", NULL, NULL, "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", -ENOENT },
+		{ "a bearer token of somebody else's does not disturb", ID, SKEY, "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", 0 },
+		{ "a bearer token of our form that is no hex", NULL, NULL, "Bearer z" OTHER_ID_TAIL "." SKEY, -EINVAL },
 		{ "wafer v2's own sha1 skey", NULL, "75e81ceda165f4ffa64f4068af58c64b8f54b88c", NULL, -EINVAL },
 	};
 	size_t i;

@@ -21,7 +21,7 @@ static void begin(const struct canned_step *steps, size_t count)
 	server = canned_start(steps, count);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/path?secret=1", server->port);
 	sem_init(&ended, 0, 0);
-	assert_int_equal(http_loop_start(8, &loop), 0);
+	assert_int_equal(http_loop_start(8, 200, &loop), 0);
 }
 
 static void end(void)
@@ -109,6 +109,49 @@ static void one_that_hangs_holds_up_nobody_and_ends_in_time(void **state)
 	wait_for(1);
 	assert_int_equal(hanging.r, -ETIMEDOUT);
 	assert_string_equal(hanging.text, "");
+	end();
+}
+
+static void who_finds_no_place_in_time_is_told_so(void **state)
+{
+	enum { AT_ONCE = 8, WAITING = HTTP_LOOP_WAITING * AT_ONCE, TOO_MANY = 5, ALL = AT_ONCE + WAITING + TOO_MANY };
+	static const struct canned_step steps[] = { { CANNED_HANG, "" } };
+	struct asked all[ALL];
+	int i, timed_out = 0, busy = 0;
+
+	(void)state;
+	begin(steps, 1);
+	for (i = 0; i < ALL; i++) {
+		ask(&all[i], url, 1000);
+		http_loop_submit(loop, &all[i].job);
+	}
+	wait_for(WAITING + TOO_MANY);	/* the others have begun and are not answered */
+	for (i = 0; i < ALL; i++)
+		busy += all[i].times == 1 && all[i].r == -EBUSY;
+	assert_int_equal(busy, WAITING + TOO_MANY);
+	wait_for(AT_ONCE);
+	for (i = 0; i < ALL; i++)
+		timed_out += all[i].r == -ETIMEDOUT;
+	assert_int_equal(timed_out, AT_ONCE);
+	end();
+}
+
+static void who_waits_gets_the_place_of_who_has_ended(void **state)
+{
+	static const struct canned_step steps[] = { { CANNED_RAW, OK_4 } };
+	struct asked all[30];
+	int i;
+
+	(void)state;
+	begin(steps, 1);
+	for (i = 0; i < 30; i++) {
+		ask(&all[i], url, 5000);
+		http_loop_submit(loop, &all[i].job);
+	}
+	wait_for(30);
+	for (i = 0; i < 30; i++)
+		assert_int_equal(all[i].r, 0);
+	assert_true(canned_connections(server) <= 8);
 	end();
 }
 
@@ -202,6 +245,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_are_under_way_at_once_and_connections_are_kept),
 		cmocka_unit_test(one_that_hangs_holds_up_nobody_and_ends_in_time),
+		cmocka_unit_test(who_finds_no_place_in_time_is_told_so),
+		cmocka_unit_test(who_waits_gets_the_place_of_who_has_ended),
 		cmocka_unit_test(what_fails_says_why),
 		cmocka_unit_test(a_job_waits_for_its_time),
 		cmocka_unit_test(a_stop_lets_end_what_was_begun),

@@ -23,7 +23,6 @@ static const char encrypted[] =
 	"JAYB6Y5anaHqZ9J6nKEBvB4DnNLIVWSgARns/8wR2SiRS7MNACwTyrGvt9ts8p12PKFdlqYTopNHR1Vf7XjfhQlVsAJdNiKdYmYVoKlaRv85IfVunYzO"
 	"0IKXsyl7JCUjCpoG20f0a04COwfneQAGGwd5oa+T8yO5hzuyDb/XcxxmK01EpqOyuxINew==";
 static const char openid[] = "oGZUI0egBJY1zhBYw2KhdUfwVJJE";
-static const int64_t made_ms = 1477314187000;
 
 static void the_official_signature_fits(void **state)
 {
@@ -57,7 +56,7 @@ static void only_forty_digits_are_a_signature(void **state)
 
 static void the_official_data_opens(void **state)
 {
-	struct json_object *info = userinfo_open(encrypted, iv, key, app_id, openid, made_ms);
+	struct json_object *info = userinfo_open(encrypted, iv, key, app_id, openid);
 
 	(void)state;
 	assert_non_null(info);
@@ -72,8 +71,7 @@ static void a_phone_number_opens_without_openid(void **state)
 	struct json_object *info = userinfo_open(
 		"Kf3TdPbzEmhWMuPKtlKxIWDkijhn402w1bxoHL4kLdcKr6jT1jNcIhvDJfjXmJcgDWLjmBiIGJ5acUuSvxLws3WgAkERmtTuiCG10CKLsJiR+AXVk7B2"
 		"TUQzsq88YVilDz/YAN3647REE7glGmeBPfvUmdbfDzhL9BzvEiuRhABuCYyTMz4iaM8hFjbLB1caaeoOlykYAFMWC5pZi9P8uw==",
-		"Cds8j3VYoGvnTp1BrjXdJg==", "lyY4HPQbaOYzZdG+JcYK9w==", "wxdaa2ab9ef87b5497", "oAnybody",
-		1558787160000);
+		"Cds8j3VYoGvnTp1BrjXdJg==", "lyY4HPQbaOYzZdG+JcYK9w==", "wxdaa2ab9ef87b5497", "oAnybody");
 
 	(void)state;
 	assert_non_null(info);
@@ -85,37 +83,27 @@ static void whatever_does_not_fit_stays_closed(void **state)
 {
 	static const struct {
 		const char *sentence, *encrypted, *iv, *key, *app_id, *openid;
-		int64_t now_ms;
 		int opens;
 	} rows[] = {
-		{ "three days later it opens", encrypted, iv, key, app_id, openid,
-		  made_ms + WATERMARK_AGE_MAX_S * 1000LL, 1 },
-		{ "later it is absurd", encrypted, iv, key, app_id, openid,
-		  made_ms + (WATERMARK_AGE_MAX_S + 1) * 1000LL, 0 },
-		{ "a clock an hour behind is borne", encrypted, iv, key, app_id, openid,
-		  made_ms - WATERMARK_AHEAD_MAX_S * 1000LL, 1 },
-		{ "data from the future is absurd", encrypted, iv, key, app_id, openid,
-		  made_ms - (WATERMARK_AHEAD_MAX_S + 1) * 1000LL, 0 },
-		{ "any openId will do where none is known", encrypted, iv, key, app_id, NULL, made_ms, 1 },
+		{ "any openId will do where none is known", encrypted, iv, key, app_id, NULL, 1 },
 		{ "another user's openId will not", encrypted, iv, key, app_id,
-		  "oGZUI0egBJY1zhBYw2KhdUfwVJJF", made_ms, 0 },
-		{ "another mini-program's data will not", encrypted, iv, key, "wx4f4bc4dec97d474c", openid, made_ms, 0 },
-		{ "the beginning of our appid will not", encrypted, iv, key, "wx4f4bc4dec97d474", openid, made_ms, 0 },
-		{ "another key will not", encrypted, iv, sign_key, app_id, openid, made_ms, 0 },
-		{ "another iv garbles the beginning", encrypted, "r7BXXKkLb8qrSNn05n0qiQ==", key, app_id, openid,
-		  made_ms, 0 },
-		{ "a key of 15 bytes is none", encrypted, iv, "tiihtNczf5v6AKRyjwEU", app_id, openid, made_ms, 0 },
-		{ "a key that is no base64 is none", encrypted, iv, "tiihtNczf5v6AKRyjw=UhQ==", app_id, openid, made_ms, 0 },
-		{ "an iv of 12 bytes is none", encrypted, "r7BXXKkLb8qrSNn0", key, app_id, openid, made_ms, 0 },
-		{ "half a block is no ciphertext", "CiyLU1Aw2Kg=", iv, key, app_id, openid, made_ms, 0 },
-		{ "one block of the data has no padding", "CiyLU1Aw2KjvrjMdj8YKlg==", iv, key, app_id, openid, made_ms, 0 },
-		{ "nothing is no ciphertext", "", iv, key, app_id, openid, made_ms, 0 },
+		  "oGZUI0egBJY1zhBYw2KhdUfwVJJF", 0 },
+		{ "another mini-program's data will not", encrypted, iv, key, "wx4f4bc4dec97d474c", openid, 0 },
+		{ "the beginning of our appid will not", encrypted, iv, key, "wx4f4bc4dec97d474", openid, 0 },
+		{ "another key will not", encrypted, iv, sign_key, app_id, openid, 0 },
+		{ "another iv garbles the beginning", encrypted, "r7BXXKkLb8qrSNn05n0qiQ==", key, app_id, openid, 0 },
+		{ "a key of 15 bytes is none", encrypted, iv, "tiihtNczf5v6AKRyjwEU", app_id, openid, 0 },
+		{ "a key that is no base64 is none", encrypted, iv, "tiihtNczf5v6AKRyjw=UhQ==", app_id, openid, 0 },
+		{ "an iv of 12 bytes is none", encrypted, "r7BXXKkLb8qrSNn0", key, app_id, openid, 0 },
+		{ "half a block is no ciphertext", "CiyLU1Aw2Kg=", iv, key, app_id, openid, 0 },
+		{ "one block of the data has no padding", "CiyLU1Aw2KjvrjMdj8YKlg==", iv, key, app_id, openid, 0 },
+		{ "nothing is no ciphertext", "", iv, key, app_id, openid, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct json_object *info = userinfo_open(rows[i].encrypted, rows[i].iv, rows[i].key, rows[i].app_id,
-							 rows[i].openid, rows[i].now_ms);
+							 rows[i].openid);
 		int opened = info != NULL;
 
 		json_object_put(info);
@@ -133,7 +121,7 @@ static void blanks_in_base64_were_plus_signs(void **state)
 	for (char *p = text; *p; p++)
 		if (*p == '+')
 			*p = ' ';
-	info = userinfo_open(text, iv, key, app_id, openid, made_ms);
+	info = userinfo_open(text, iv, key, app_id, openid);
 	assert_non_null(info);
 	json_object_put(info);
 	free(text);
@@ -148,7 +136,7 @@ static void every_shortened_text_is_refused(void **state)
 		assert_non_null(text);
 		memcpy(text, encrypted, len);
 		text[len] = '\0';
-		assert_null(userinfo_open(text, iv, key, app_id, openid, made_ms));
+		assert_null(userinfo_open(text, iv, key, app_id, openid));
 		free(text);
 	}
 }

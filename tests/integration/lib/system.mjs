@@ -9,7 +9,7 @@
 // login:  'socket' (fcgi-login -s, default), 'spawned' (by the web server), 'cgi', or null (none)
 // listen: where fcgi-login -s listens, if not on a unix socket (ADDRESS:PORT; with Apache alone)
 // push:   true starts push-server; its port is sys.pushPort
-// config: sections of wxchat.conf, over what is needed to run here
+// config: sections of wxchat.conf, over what is needed to run here; or a function of the system that gives them
 // webConfig(sys): text added to the web server's configuration
 // env:    more environment for fcgi-login and push-server
 import assert from 'node:assert/strict';
@@ -195,7 +195,7 @@ export class System {
 			push: { listen: `127.0.0.1:${this.pushPort}`, url: `ws://127.0.0.1:${this.port}/ws` },
 			history: { dir: this.file('history'), map_size_mb: 16 },
 			admin: { listen: '' },
-		}, this.options.config);
+		}, typeof this.options.config === 'function' ? this.options.config(this) : this.options.config);
 		fs.writeFileSync(this.file('wxchat.conf'), iniText(this.config), { mode: 0o644 });
 		for (const dir of ['sessions', 'media', 'history']) {
 			fs.mkdirSync(this.file(dir), { recursive: true });
