@@ -87,7 +87,7 @@ static int base64_read(const char *text, size_t len, void *out, size_t out_size,
 {
 	uint8_t *p = out;
 	size_t pad, whole, i, n = 0;
-	uint32_t v = 0;
+	uint32_t rest = 0;
 
 	if (len % 4 != 0 || len > INT32_MAX)
 		return -EINVAL;
@@ -95,28 +95,34 @@ static int base64_read(const char *text, size_t len, void *out, size_t out_size,
 	whole = len - pad;
 	if (len / 4 * 3 - pad > out_size)
 		return -EMSGSIZE;
-	for (i = 0; i < whole; i++) {
+	for (i = 0; i + 4 <= whole; i += 4) {
+		uint32_t v = (uint32_t)base64_value((unsigned char)text[i]) << 18 |
+			     (uint32_t)base64_value((unsigned char)text[i + 1]) << 12 |
+			     (uint32_t)base64_value((unsigned char)text[i + 2]) << 6 |
+			     (uint32_t)base64_value((unsigned char)text[i + 3]);
+
+		if (v >> 24)	/* one of them is -1 */
+			return -EINVAL;
+		p[n++] = (uint8_t)(v >> 16);
+		p[n++] = (uint8_t)(v >> 8);
+		p[n++] = (uint8_t)v;
+	}
+	for (; i < whole; i++) {
 		int d = base64_value((unsigned char)text[i]);
 
 		if (d < 0)
 			return -EINVAL;
-		v = v << 6 | (uint32_t)d;
-		if (i % 4 == 3) {
-			p[n++] = (uint8_t)(v >> 16);
-			p[n++] = (uint8_t)(v >> 8);
-			p[n++] = (uint8_t)v;
-			v = 0;
-		}
+		rest = rest << 6 | (uint32_t)d;
 	}
 	if (pad == 1) {		/* 18 bits: two bytes and two spare */
-		if ((v & 3) && !is_loose)
+		if ((rest & 3) && !is_loose)
 			return -EINVAL;
-		p[n++] = (uint8_t)(v >> 10);
-		p[n++] = (uint8_t)(v >> 2);
+		p[n++] = (uint8_t)(rest >> 10);
+		p[n++] = (uint8_t)(rest >> 2);
 	} else if (pad == 2) {	/* 12 bits: one byte and four spare */
-		if ((v & 15) && !is_loose)
+		if ((rest & 15) && !is_loose)
 			return -EINVAL;
-		p[n++] = (uint8_t)(v >> 4);
+		p[n++] = (uint8_t)(rest >> 4);
 	}
 	return (int)n;
 }

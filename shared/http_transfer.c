@@ -9,6 +9,7 @@
 enum {
 	ANSWER_MAX = 1 << 20,		/* unless the request says otherwise */
 	HEADERS_MAX = 64 << 10,		/* libcurl itself keeps all that come */
+	SMALL_ANSWER = 64 << 10, SMALL_BUFFER = 1024,	/* where little is expected, 16 KiB for each request are not spent */
 	IDLE_S = 20			/* a connection unused for longer is not trusted to be alive */
 };
 
@@ -111,6 +112,8 @@ static CURLcode set_up(const struct curl_table *c, CURL *e, const char *ca_file,
 	SET(curl_set_pointer(c, e, CURLOPT_WRITEDATA, t));
 	SET(curl_set_callback(c, e, CURLOPT_HEADERFUNCTION, on_header));
 	SET(curl_set_pointer(c, e, CURLOPT_HEADERDATA, t));
+	if (rq->max_answer && rq->max_answer <= SMALL_ANSWER)
+		SET(curl_set_long(c, e, CURLOPT_BUFFERSIZE, SMALL_BUFFER));
 	if (ca_file && *ca_file)
 		SET(curl_set_text(c, e, CURLOPT_CAINFO, ca_file));
 	if (c->share)
