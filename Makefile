@@ -1,7 +1,7 @@
 # wxchat - one makefile, not recursive but for the sanitizer builds, which are the same build in another folder.
 #   make            both programs and wxchatctl, in build/bin/
 #   make run        the whole system with a sandbox in place of WeChat; prints one URL
-#   make test       every test; make check: under ASan and UBSan; make tsan: the push server under TSan
+#   make test       every test; make check: under ASan and UBSan; make tsan: what threads share under TSan
 #   make bench      figures beside their budgets
 #   make install    DESTDIR and PREFIX as usual; make uninstall
 #   make help       the rest
@@ -119,7 +119,8 @@ test: $(BUILD)/.deps-test
 check asan:
 	@$(MAKE) --no-print-directory test BUILD=build/asan SAN=address,undefined
 tsan:
-	@$(MAKE) --no-print-directory test BUILD=build/tsan SAN=thread WXCHAT_TESTS=push
+	@$(MAKE) --no-print-directory test BUILD=build/tsan SAN=thread \
+		WXCHAT_TESTS="push login test_mdb test_store test_http_loop test_wechat test_mailbox test_gate test_log"
 fault:
 	@$(MAKE) --no-print-directory test WXCHAT_TESTS=fault
 

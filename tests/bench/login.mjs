@@ -80,7 +80,7 @@ async function shownSession(sys, phones) {
 }
 
 export async function login(bench, report) {
-	report.part('Login: fcgi-login beside wafer-node-session on Express', 'by code and encryptedData, 16 at once, both without a web server in front');
+	report.part('Login: fcgi-login beside wafer-node-session on Express', 'by code and encryptedData, both without a web server in front');
 	const sys = await startSystem({ web: null, login: 'socket', config: { login: { threads: 64 }, session: { map_size_mb: 256 } } });
 	const wafer = new Program(process.execPath, ['--no-deprecation', path.join(peers, 'wafer.mjs'), sys.boxUrl, appId, appSecret]);
 	try {
@@ -89,19 +89,22 @@ export async function login(bench, report) {
 		const idle = bench.memory(pids[0][0]);
 		report.figure('fcgi-login idle, 64 threads: own memory', idle.anonymous, 'MiB', { most: 4 });
 		report.figure('  with pages of files that nobody else maps now', idle.withFiles, 'MiB');
-		const runs = [[], []];
-		for (let round = 0; round < 4; round++) {
-			const ours = (await phones.logins(1000)).map((headers) => fcgi(1, cgiEnv('login', headers)));
-			const theirs = (await phones.logins(500)).map((headers) => http('login', headers));
-			const both = [await bench.requests(ours, { socket: sys.loginSocket }, pids[0], '"skey"', 16),
-				await bench.requests(theirs, { port }, pids[1], '"skey"', 16)];
-			if (round > 0)		/* the first one warms both up */
-				both.forEach((run, i) => runs[i].push(run));
+		for (const atOnce of [16, 64]) {	/* a fourth of the default threads, and all of them */
+			const runs = [[], []];
+			for (let round = 0; round < 6; round++) {
+				const ours = (await phones.logins(1000)).map((headers) => fcgi(1, cgiEnv('login', headers)));
+				const theirs = (await phones.logins(500)).map((headers) => http('login', headers));
+				const both = [await bench.requests(ours, { socket: sys.loginSocket }, pids[0], '"skey"', atOnce),
+					await bench.requests(theirs, { port }, pids[1], '"skey"', atOnce)];
+				if (round > 0)		/* the first one warms both up */
+					both.forEach((run, i) => runs[i].push(run));
+			}
+			report.figure(`${atOnce} at once, fcgi-login: CPU a login`, runs[0].map((run) => run.each), 'µs');
+			report.figure('  of it user time', runs[0].map((run) => run.user), 'µs');
+			report.figure(`${atOnce} at once, Node: CPU a login`, runs[1].map((run) => run.each), 'µs');
+			report.figure('  logins per CPU second, fcgi-login to Node', runs[0].map((run, i) => run.perCpu / runs[1][i].perCpu), '×',
+				{ least: 10 });
 		}
-		report.figure('fcgi-login: CPU a login', runs[0].map((run) => run.each), 'µs');
-		report.figure('  of it user time', runs[0].map((run) => run.user), 'µs');
-		report.figure('Node: CPU a login', runs[1].map((run) => run.each), 'µs');
-		report.figure('logins per CPU second, fcgi-login to Node', runs[0].map((run, i) => run.perCpu / runs[1][i].perCpu), '×', { least: 10 });
 		const memory = [bench.memory(pids[0][0]), bench.memory(pids[1][0])];
 		report.figure('fcgi-login after logins: own memory', memory[0].anonymous, 'MiB');
 		report.figure('Node after logins: own memory', memory[1].anonymous, 'MiB');

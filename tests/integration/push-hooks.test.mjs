@@ -315,7 +315,10 @@ test('a stop with messages in the check lets them go and ends', async (t) => {
 });
 
 test('what is switched on must have what it needs', async () => {
-	for (const config of [{ webhook: { events: 'message', secret } }, { webhook: { message: 'on', url: 'http://127.0.0.1:1/' } },
-		{ notify: { template_id: 'T', data: 'thing1={nonsense}' } }])
-		await assert.rejects(startOperated({ config, web: null, login: null }), /why="(webhook|notify): /);
+	for (const [config, told] of [[{ webhook: { events: 'message', secret } }, /conf:\d+: url: missing/],
+		[{ webhook: { message: 'on', url: 'http://127.0.0.1:1/' } }, /conf:\d+: secret: missing/],
+		[{ webhook: { events: 'message gone', url: 'http://127.0.0.1:1/', secret } }, /conf:\d+: events: there is no such event/],
+		[{ notify: { template_id: 'T', data: 'thing1={nonsense}' } }, /conf:\d+: data: /],
+		[{ notify: { template_id: 'T' }, wechat: { app_secret: '' } }, /app_secret: missing/]])
+		await assert.rejects(startOperated({ config, web: null, login: null }), told);
 });

@@ -440,8 +440,8 @@ describe('TLS', parallel, () => {
 		certificate(server, 'two');
 		Object.assign(server.sections.push, { tls_cert: server.file('one.crt'), tls_key: server.file('two.key') });
 		server.writeConfig();
-		await assert.rejects(server.start(), /two\.key: .*private key/);
-		assert.equal((await server.program.exited).code, 1);
+		await assert.rejects(server.start(), /\.conf:\d+: tls_key: .*two\.key: .*private key/);
+		assert.equal((await server.program.exited).code, 2);
 		await server.stop();
 	});
 });
