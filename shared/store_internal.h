@@ -73,6 +73,11 @@ int user_view(const MDB_val *record, struct user_view *out);
 /* The user of this record, with what is kept of the userInfo. */
 int user_whole(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const MDB_val *record, struct user *out);
 size_t user_encode(const struct user *u, uint8_t out[static USER_RECORD_MAX]);
+int user_load(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], struct user *out);
+int user_save(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const struct user *u);
+
+/* Absent, or of at most max bytes. */
+bool store_fits(const char *text, size_t max);
 
 struct session_view {
 	const uint8_t *uid, *skey_hash, *sealed;
@@ -109,6 +114,7 @@ int expiry_pop(struct store *s, MDB_txn *txn, enum kind kind, int64_t until_ms);
 int store_purge(struct store *s, MDB_txn *txn, int64_t now_ms);
 
 /* A session with its entries elsewhere. */
+int session_add(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const struct session *session);
 int session_remove(struct store *s, MDB_txn *txn, const uint8_t *uid, int64_t created_ms, int64_t expires_ms,
 		   const uint8_t *id);
 

@@ -146,6 +146,14 @@ int user_whole(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW],
 	return 0;
 }
 
+int user_load(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], struct user *out)
+{
+	MDB_val record;
+	int r = store_get(s, txn, T_USERS, val(uid, UID_RAW), &record);
+
+	return r < 0 ? r : user_whole(s, txn, uid, &record, out);
+}
+
 static size_t text_add(uint8_t *out, size_t at, const char *text, size_t len)
 {
 	memcpy(out + at, text, len);
@@ -172,6 +180,18 @@ size_t user_encode(const struct user *u, uint8_t out[static USER_RECORD_MAX])
 	n = text_add(out, n, u->avatar, avatar);
 	n = text_add(out, n, u->unionid, unionid);
 	return text_add(out, n, u->phone, phone);
+}
+
+int user_save(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const struct user *u)
+{
+	uint8_t record[USER_RECORD_MAX];
+
+	return store_put(s, txn, T_USERS, val(uid, UID_RAW), val(record, user_encode(u, record)));
+}
+
+bool store_fits(const char *text, size_t max)
+{
+	return !text || strnlen(text, max + 1) <= max;
 }
 
 /* --- sessions: version 1, uid 10, skey hash 32, created 8, expires 8, renewed 8, lengths 1 1, then both --- */
@@ -282,6 +302,24 @@ int expiry_del(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB
 	uint8_t bytes[EXPIRY_HEAD + 32];
 
 	return store_del(s, txn, T_EXPIRY, expiry_key(kind, at_ms, ref, bytes));
+}
+
+int session_add(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const struct session *session)
+{
+	uint8_t record[SESSION_RECORD_MAX], key[USER_SESSION_KEY], expires[8];
+	const MDB_val id = val(session->id, SESSION_ID_LEN);
+	int r;
+
+	memcpy(key, uid, UID_RAW);
+	put_be64(key + UID_RAW, (uint64_t)session->created_ms);
+	memcpy(key + UID_RAW + 8, session->id, SESSION_ID_LEN);
+	put_le64(expires, (uint64_t)session->expires_ms);
+	r = store_put(s, txn, T_SESSIONS, id, val(record, session_encode(session, uid, record)));
+	if (r == 0)
+		r = store_put(s, txn, T_USER_SESSIONS, val(key, sizeof(key)), val(expires, sizeof(expires)));
+	if (r == 0)
+		r = expiry_put(s, txn, KIND_SESSION, session->expires_ms, id);
+	return r;
 }
 
 int session_remove(struct store *s, MDB_txn *txn, const uint8_t *uid, int64_t created_ms, int64_t expires_ms,
