@@ -204,10 +204,15 @@ static void key_missing(struct load *l, const char *section, const char *name, c
 {
 	const struct config_key *key = config_key_find(section, name);
 	int line = l->lines[key - config_keys];
+	char why[CONFIG_WHY_SIZE];
 
-	if (!**config_text_at(l->config, key))
-		load_failed(l, line > 0 ? line : missing_line(l, key), "%s: missing in [%s], but %s; needed is: %s", name,
-			    section, whom, key->help);
+	if (**config_text_at(l->config, key))
+		return;
+	snprintf(why, sizeof(why), "missing in [%s], but %s; needed is: %s", section, whom, key->help);
+	if (line == 0)
+		load_failed(l, missing_line(l, key), "%s: %s", name, why);
+	else
+		key_failed(l, key, why);
 }
 
 static void check_needed(struct load *l, enum config_for who)

@@ -355,12 +355,23 @@ static void the_environment_overrides_the_file(void **state)
 	assert_said("environment: \"WXCHAT_PUSH_LISTENS\": there is no such key");
 	unsetenv("WXCHAT_PUSH_LISTENS");
 
+	setenv("WXCHAT_WECHAT_APP_ID", "", 1);
+	assert_null(load("[wechat]\napp_id = wx1\n", CONFIG_FOR_LOGIN));
+	assert_said("environment: WXCHAT_WECHAT_APP_ID: missing in [wechat]");
+	setenv("WXCHAT_WECHAT_APP_ID", "wx2", 1);
+
 	setenv("WXCHAT_CONFIG", conf, 1);
 	put_file(conf, "[push]\npath = /x\n", 17);
 	c = config_load(NULL, CONFIG_FOR_LOGIN, why);
 	if (!c)
 		fail_msg("%s", why);
 	assert_string_equal(c->push.path, "/x");
+	config_blame(c, "push", "path", "is wrong", why);
+	assert_said(":2: path: is wrong");
+	config_blame(c, "push", "url", "is wrong", why);	/* where it should be */
+	assert_said(":1: url: is wrong");
+	config_blame(c, "wechat", "app_id", "is wrong", why);
+	assert_said("environment: WXCHAT_WECHAT_APP_ID: is wrong");
 	config_free(c);
 	unsetenv("WXCHAT_CONFIG");
 	unsetenv("WXCHAT_WECHAT_APP_ID");
