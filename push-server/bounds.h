@@ -6,6 +6,7 @@
 enum {
 	HANDSHAKE_MAX_BYTES = 8192,	/* request line and headers; past it 431 */
 	HANDSHAKE_MAX_HEADERS = 64,	/* past it 431 */
+	HANDSHAKE_MAX_FORWARDED = 8,	/* lines of X-Forwarded-For; past it 400 */
 	READ_BYTES = 64 << 10,		/* one read, into a buffer that all of a worker's connections share */
 	READ_ROUNDS = 4,		/* reads of one connection in one loop turn; then the next one's turn */
 	PENDING_MAX = 32,		/* messages of one connection that wait for the history; then it is not read */

@@ -204,7 +204,9 @@ static bool header_read(struct slice name, struct slice value, struct handshake 
 	} else if (slice_is(name, "Authorization")) {
 		credential_read(&out->authorization, value, out);
 	} else if (slice_is(name, "X-Forwarded-For")) {
-		out->forwarded_for = value;
+		if (out->forwarded_count == HANDSHAKE_MAX_FORWARDED)
+			return false;
+		out->forwarded_for[out->forwarded_count++] = value;
 	}
 	return true;
 }
@@ -422,18 +424,21 @@ static bool address_read(struct slice s, char out[static 46])
 void handshake_address(const struct handshake *h, const char *peer, bool (*is_trusted)(void *arg, const char *address),
 		       void *arg, char out[static 46])
 {
-	struct slice list = h->forwarded_for;
+	unsigned line = h->forwarded_count;
+	struct slice rest = { NULL, 0 };	/* of the line; its end comes first */
 	char address[46];
+	size_t start = 0;
 
 	snprintf(out, 46, "%s", peer);
-	while (list.len && is_trusted(arg, out)) {
-		size_t start = list.len;
-
-		while (start > 0 && list.p[start - 1] != ',')
+	while ((start || line) && is_trusted(arg, out)) {
+		if (start)
+			rest.len = start - 1;
+		else
+			rest = h->forwarded_for[--line];
+		for (start = rest.len; start > 0 && rest.p[start - 1] != ',';)
 			start--;
-		if (!address_read(slice_trim((struct slice){ list.p + start, list.len - start }), address))
+		if (!address_read(slice_trim((struct slice){ rest.p + start, rest.len - start }), address))
 			return;		/* forged or garbled: the last address that made sense */
 		snprintf(out, 46, "%s", address);
-		list.len = start ? start - 1 : 0;
 	}
 }

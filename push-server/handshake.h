@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bounds.h"
 #include "buf.h"
 
 /* A piece of the request; borrowed from the bytes that were parsed. */
@@ -21,7 +22,8 @@ struct handshake {
 	struct slice path, query;
 	struct slice key, origin, host;
 	struct slice wx_id, wx_skey, authorization;
-	struct slice forwarded_for;
+	struct slice forwarded_for[HANDSHAKE_MAX_FORWARDED];	/* its lines, which are one list (RFC 9110 5.3) */
+	unsigned forwarded_count;
 	struct slice protocol;		/* the first subprotocol offered; len 0 when none */
 	bool has_deflate;		/* an offer of permessage-deflate that we can serve */
 	uint8_t server_bits;		/* log2 of the largest window its server_max_window_bits allows; 15 without */
@@ -39,7 +41,7 @@ int handshake_answer(struct buf *out, const struct handshake *h, bool deflate);
 /* A whole refusal with a short text body and Connection: close. */
 int handshake_refuse(struct buf *out, int status);
 
-/* The address that speaks: the right-most one of X-Forwarded-For that is_trusted does not name, where the socket's own
+/* The address that speaks: the right-most one of X-Forwarded-For, all its lines together, that is_trusted does not name, where the socket's own
  * is trusted; else the socket's own.  Writes a NUL-ended address. */
 void handshake_address(const struct handshake *h, const char *peer, bool (*is_trusted)(void *arg, const char *address),
 		       void *arg, char out[static 46]);

@@ -33,7 +33,7 @@ static bool is_trusted(void *arg, const char *address)
 static void check_good(const char *text, const struct handshake *h)
 {
 	const struct slice *parts[] = { &h->path, &h->query, &h->key, &h->origin, &h->host, &h->wx_id, &h->wx_skey, &h->authorization,
-					&h->forwarded_for, &h->protocol };
+					&h->protocol };
 	struct buf answer = BUF_INIT;
 	char address[46];
 	size_t i;
@@ -42,6 +42,9 @@ static void check_good(const char *text, const struct handshake *h)
 	assert(h->server_bits >= 8 && h->server_bits <= 15);
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		check_within(*parts[i], text, h->length);
+	assert(h->forwarded_count <= HANDSHAKE_MAX_FORWARDED);
+	for (i = 0; i < h->forwarded_count; i++)
+		check_within(h->forwarded_for[i], text, h->length);
 	handshake_address(h, "127.0.0.1", is_trusted, NULL, address);
 	assert(strlen(address) < sizeof(address));
 	assert(handshake_answer(&answer, h, true) == 0);

@@ -15,6 +15,7 @@
 #define VERSION "Sec-WebSocket-Version: 13\r\n"
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define REST HOST UPGRADE CONNECTION VERSION KEY
+#define XFF "X-Forwarded-For: x\r\n"
 #define WITH(header) LINE REST header "\r\n\r\n"
 
 /* A status of 0 means that more is awaited. */
@@ -64,6 +65,8 @@ static const struct {
 	{ "a control character is refused", WITH("X: \x01"), 400 },
 	{ "a tab is none", WITH("X: \ty"), 101 },
 	{ "bytes past ASCII are values", WITH("X: \xe5\xa5\xbd"), 101 },
+	{ "8 lines of X-Forwarded-For", WITH(XFF XFF XFF XFF XFF XFF XFF "X-Forwarded-For: x"), 101 },
+	{ "9 are refused", WITH(XFF XFF XFF XFF XFF XFF XFF XFF "X-Forwarded-For: x"), 400 },
 	{ "TLS is no HTTP", "\x16\x03\x01", 400 },
 	{ "an empty line is no beginning", "\r\n", 400 },
 	{ "a malformed list of extensions is refused", WITH("Sec-WebSocket-Extensions: a b"), 400 },
@@ -134,7 +137,7 @@ static void what_the_head_says_is_found(void **state)
 {
 	static const char text[] = "GET /ws?room=a&x=b?c HTTP/1.1\r\n" REST "Origin:  https://a.example \r\n"
 		"X-WX-Id: one\r\nx-wx-skey: two\r\nX_WX_Skey: three\r\nAuthorization: Bearer x\r\n"
-		"X-Forwarded-For: 1.2.3.4, 5.6.7.8\r\nSec-WebSocket-Protocol: chat , other\r\n\r\n";
+		"X-Forwarded-For: 1.2.3.4, 5.6.7.8\r\nSec-WebSocket-Protocol: chat , other\r\nx-forwarded-for: 9.9.9.9\r\n\r\n";
 	struct handshake h;
 
 	(void)state;
@@ -148,7 +151,9 @@ static void what_the_head_says_is_found(void **state)
 	IS(h.wx_id, "one");
 	IS(h.wx_skey, "two");
 	IS(h.authorization, "Bearer x");
-	IS(h.forwarded_for, "1.2.3.4, 5.6.7.8");
+	assert_int_equal(h.forwarded_count, 2);
+	IS(h.forwarded_for[0], "1.2.3.4, 5.6.7.8");
+	IS(h.forwarded_for[1], "9.9.9.9");
 	IS(h.protocol, "chat");
 	assert_false(h.has_deflate);
 	assert_false(h.credentials_differ);
@@ -284,6 +289,12 @@ static const struct {
 	{ "IPv6", "10.0.0.1", "2001:db8::1", "10.0.0.1", "2001:db8::1" },
 	{ "IPv6 with a port", "10.0.0.1", "[2001:db8::1]:443", "10.0.0.1", "2001:db8::1" },
 	{ "IPv6 without its bracket", "10.0.0.1", "[2001:db8::1", "10.0.0.1", "10.0.0.1" },
+	{ "several lines are one list", "10.0.0.1", "203.0.113.5|10.0.0.2", "10.0.0.1 10.0.0.2", "203.0.113.5" },
+	{ "of which the last one's end counts first", "10.0.0.1", "198.51.100.1|192.0.2.7, 203.0.113.5", "10.0.0.1", "203.0.113.5" },
+	{ "and the first one's beginning last", "10.0.0.1", "203.0.113.5, 10.0.0.4|10.0.0.3, 10.0.0.2", "10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4",
+	  "203.0.113.5" },
+	{ "garbage in a line before is not reached", "10.0.0.1", "nonsense|203.0.113.5", "10.0.0.1", "203.0.113.5" },
+	{ "an empty line ends the belief", "10.0.0.1", "203.0.113.5|", "10.0.0.1", "10.0.0.1" },
 	{ "more than any address has", "10.0.0.1", "11111111111111111111111111111111111111111111111111", "10.0.0.1", "10.0.0.1" },
 };
 
@@ -293,8 +304,13 @@ static void the_address_that_speaks(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(speakers); i++) {
-		char *list = exact_text(speakers[i].list, &len), out[46];
-		struct handshake h = { .forwarded_for = { list, len } };
+		char *list = exact_text(speakers[i].list, &len), *line = list, *bar, out[46];
+		struct handshake h = { .forwarded_count = 0 };
+
+		for (; len && (bar = memchr(line, '|', (size_t)(list + len - line))); line = bar + 1)
+			h.forwarded_for[h.forwarded_count++] = (struct slice){ line, (size_t)(bar - line) };
+		if (len)
+			h.forwarded_for[h.forwarded_count++] = (struct slice){ line, (size_t)(list + len - line) };
 
 		handshake_address(&h, speakers[i].peer, is_trusted, (void *)(uintptr_t)speakers[i].trusted, out);
 		if (strcmp(out, speakers[i].address) != 0)
