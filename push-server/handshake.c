@@ -49,6 +49,8 @@ static bool slice_cut(struct slice *rest, char separator, struct slice *piece)
 	for (i = 0; i < rest->len; i++) {
 		if (rest->p[i] == '"')
 			quoted = !quoted;
+		else if (rest->p[i] == '\\' && quoted && i + 1 < rest->len)
+			i++;	/* RFC 9110 5.6.4: what follows is quoted by itself */
 		else if (rest->p[i] == separator && !quoted)
 			break;
 	}
@@ -177,9 +179,12 @@ static bool header_read(struct slice name, struct slice value, struct handshake 
 		seen->key_is_good = value.len == 24 && !memchr(value.p, ' ', value.len) &&
 				    base64_decode_loose(value.p, value.len, key, sizeof(key)) == 16;
 	} else if (slice_is(name, "Sec-WebSocket-Protocol")) {
-		struct slice list = value, first;
+		struct slice list = value, first = { NULL, 0 };
 
-		if (!out->protocol.p && slice_cut(&list, ',', &first)) {
+		/* RFC 9110 5.6.1: empty elements count for nothing */
+		while (first.len == 0 && slice_cut(&list, ',', &first))
+			;
+		if (out->protocol.len == 0 && first.len) {
 			size_t i;
 
 			for (i = 0; i < first.len; i++)
@@ -313,13 +318,17 @@ int handshake_parse(const char *p, size_t len, struct handshake *out)
 	struct seen seen = { 0 };
 	struct slice line;
 	const char *end, *at = p;
+	size_t blank = 0;
 	int r;
 
-	if (len == 0)
+	while (blank < 2 && blank < len && p[blank] == "\r\n"[blank])
+		blank++;	/* RFC 9112 2.2: an empty line before the request's is passed over */
+	if (blank == len)
 		return 0;
-	if (!is_token_char((unsigned char)p[0]))
+	if (blank == 1 || !is_token_char((unsigned char)p[blank]))
 		return 400;	/* not HTTP: no need to wait for more of it */
-	end = memmem(p, len, "\r\n\r\n", 4);
+	at += blank;
+	end = memmem(at, len - blank, "\r\n\r\n", 4);
 	if (!end)
 		return len >= HANDSHAKE_MAX_BYTES ? 431 : 0;
 	end += 4;

@@ -116,6 +116,9 @@ describe('4.2.2 handshakes that are accepted', parallel, () => {
 		const wire = await server.connect();
 		wire.send(request('/echo', { 'Sec-WebSocket-Protocol': 'chat, superchat' }));
 		assert.equal((await accepted(wire)).headers['sec-websocket-protocol'], 'chat');
+		const blank = await server.connect();
+		blank.send(request('/echo', { 'Sec-WebSocket-Protocol': ', chat' }));
+		assert.equal((await accepted(blank)).headers['sec-websocket-protocol'], 'chat', 'empty elements count for nothing');
 		const other = await server.connect();
 		other.send(request('/echo'));
 		assert.equal((await accepted(other)).headers['sec-websocket-protocol'], undefined);
@@ -133,6 +136,14 @@ describe('4.2.2 handshakes that are accepted', parallel, () => {
 		await accepted(wire);
 		await speaks(wire);
 	});
+	for (const size of [1, 3, 1000])
+		test(`RFC 9112 2.2 an empty line first, in pieces of ${size} bytes`, async () => {
+			const wire = await server.connect();
+			await wire.sendChopped(bytes('\r\n', request('/echo'), frame(TEXT, 'one')), size);
+			await accepted(wire);
+			assert.deepEqual(await wire.frame(), echo(TEXT, 'one'));
+			await speaks(wire);
+		});
 	for (const size of [2, 7, 64, 100])
 		test(`4.2.1 a handshake in pieces of ${size} bytes with frames right behind it`, async () => {
 			const wire = await server.connect();
@@ -214,7 +225,7 @@ describe('4.2.1 requests that are refused', parallel, () => {
 		['4.2.1 an unknown path', request('/nowhere'), 404],
 		['4.2.1 a path that only begins so', request('/echoes'), 404],
 		['not HTTP at all', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
-		['an empty first line', `\r\n${request(target)}`, 400],
+		['RFC 9112 2.2 two empty lines first', `\r\n\r\n${request(target)}`, 400],
 		['65 headers', request(target, Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`X-${i}`, i]))), 431],
 		['a head of 8193 bytes', request(target, { 'X-Long': 'x'.repeat(8193 - request(target, { 'X-Long': '' }).length) }), 431],
 		['a head without an end', `GET ${target} HTTP/1.1\r\nX-Long: ${'x'.repeat(9000)}`, 431],

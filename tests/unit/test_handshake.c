@@ -68,10 +68,25 @@ static const struct {
 	{ "8 lines of X-Forwarded-For", WITH(XFF XFF XFF XFF XFF XFF XFF "X-Forwarded-For: x"), 101 },
 	{ "9 are refused", WITH(XFF XFF XFF XFF XFF XFF XFF XFF "X-Forwarded-For: x"), 400 },
 	{ "TLS is no HTTP", "\x16\x03\x01", 400 },
-	{ "an empty line is no beginning", "\r\n", 400 },
+	{ "an empty line before it is passed over", "\r\n" LINE REST "\r\n", 101 },
+	{ "an empty line alone asks for more", "\r\n", 0 },
+	{ "two are no beginning", "\r\n\r\n" LINE REST "\r\n", 400 },
+	{ "nor is half of one", "\rGET", 400 },
+	{ "nor its other half", "\nGET", 400 },
 	{ "a malformed list of extensions is refused", WITH("Sec-WebSocket-Extensions: a b"), 400 },
+	{ "a malformed list of extensions behind a quoted quote is refused", WITH("Sec-WebSocket-Extensions: a; b=\"\\\"\", c d"), 400 },
 	{ "a malformed subprotocol is refused", WITH("Sec-WebSocket-Protocol: a b"), 400 },
 };
+
+/* By which byte it shows that it does not even begin like HTTP; 0 when it does. */
+static size_t refused_early(const char *text)
+{
+	const char *p = strncmp(text, "\r\n", 2) == 0 ? text + 2 : text;
+
+	if (*text == '\r' && p == text)
+		return 2;
+	return *p && strchr("\x16\r\n", *p) ? (size_t)(p - text) + 1 : 0;
+}
 
 static void each_row_holds_whole_and_cut_short(void **state)
 {
@@ -80,13 +95,12 @@ static void each_row_holds_whole_and_cut_short(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		char *text = exact_text(rows[i].text, &len), *end = memmem(text, len, "\r\n\r\n", 4);
-		size_t whole = end ? (size_t)(end - text) + 4 : len;
+		size_t whole = end ? (size_t)(end - text) + 4 : len, early = refused_early(rows[i].text);
 
 		for (cut = 0; cut <= len; cut++) {
 			char *part = exact(text, cut);
 			struct handshake h;
-			/* what does not even begin like HTTP is refused by its first byte */
-			int wanted = cut >= whole || (cut > 0 && (*text == '\x16' || *text == '\r')) ? rows[i].status : 0;
+			int wanted = cut >= (early ? early : whole) ? rows[i].status : 0;
 			int r = handshake_parse(part, cut, &h);
 
 			if (r != wanted)
@@ -159,6 +173,35 @@ static void what_the_head_says_is_found(void **state)
 	assert_false(h.credentials_differ);
 }
 
+static void the_first_subprotocol_is_taken(void **state)
+{
+	static const struct {
+		const char *headers, *protocol;
+	} cases[] = {
+		{ "X: y", "" },
+		{ "Sec-WebSocket-Protocol: a, b", "a" },
+		{ "Sec-WebSocket-Protocol: , a", "a" },
+		{ "Sec-WebSocket-Protocol: ,, ,a,b", "a" },
+		{ "Sec-WebSocket-Protocol: ,", "" },
+		{ "Sec-WebSocket-Protocol:\r\nSec-WebSocket-Protocol: a", "a" },
+		{ "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b", "a" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		struct buf text = BUF_INIT;
+		struct handshake h;
+
+		assert_int_equal(buf_addf(&text, LINE REST "%s\r\n\r\n", cases[i].headers), 0);
+		assert_int_equal(handshake_parse(text.data, text.len, &h), 101);
+		if (h.protocol.len != strlen(cases[i].protocol) ||
+		    (h.protocol.len && memcmp(h.protocol.p, cases[i].protocol, h.protocol.len) != 0))
+			ROW_FAILS(cases[i].headers, "%.*s", (int)h.protocol.len, h.protocol.len ? h.protocol.p : "");
+		buf_free(&text);
+	}
+}
+
 static void credentials_that_differ_are_told(void **state)
 {
 	static const struct {
@@ -201,6 +244,10 @@ static const struct {
 	{ "permessage-deflate ; server_max_window_bits = \"15\"", "; server_max_window_bits=15" },
 	{ "x, permessage-deflate", "" },
 	{ "x; y=\"permessage-deflate, z\"", NULL },
+	{ "x; y=\"\\\", permessage-deflate, z\"", NULL },
+	{ "x; y=\"\\\", z\", permessage-deflate; server_max_window_bits=9", "; server_max_window_bits=9" },
+	{ "x; y=\"\\\\\", permessage-deflate", "" },
+	{ "x; y=\"\\", NULL },
 	{ "permessage-deflate; server_max_window_bits=16, permessage-deflate; server_max_window_bits=9",
 	  "; server_max_window_bits=9" },
 	{ "permessage-deflate; server_max_window_bits=10, permessage-deflate", "; server_max_window_bits=10" },
@@ -325,6 +372,7 @@ int main(void)
 		cmocka_unit_test(each_row_holds_whole_and_cut_short),
 		cmocka_unit_test(a_head_is_8_kilobytes_and_64_lines),
 		cmocka_unit_test(what_the_head_says_is_found),
+		cmocka_unit_test(the_first_subprotocol_is_taken),
 		cmocka_unit_test(credentials_that_differ_are_told),
 		cmocka_unit_test(offers_of_deflate_are_answered),
 		cmocka_unit_test(refusals_are_whole_answers),
