@@ -158,15 +158,23 @@ void upgrade_dismiss(struct conn *c, enum error verdict)
 	conn_dismiss(c, verdict);
 }
 
+/* A header's text; "" when it is too long for a credential and so somebody else's. */
+static void credential_text(struct slice header, char *out, size_t size)
+{
+	size_t len = header.len < size ? header.len : 0;
+
+	if (len)
+		memcpy(out, header.p, len);
+	out[len] = '\0';
+}
+
 /* The credentials of the request, in whichever form.  0, -ENOENT when none were shown, -EINVAL when they are no good. */
 static int upgrade_credentials(struct worker *w, const struct handshake *h, struct credentials *out)
 {
-	char id[2 * SESSION_ID_LEN + 1] = "", skey[2 * SESSION_ID_LEN + SKEY_TEXT_LEN + 2] = "", bearer[256] = "";
-	char ticket[65];
+	char id[2 * SESSION_ID_LEN + 1], skey[2 * SESSION_ID_LEN + SKEY_TEXT_LEN + 2], bearer[256], ticket[65];
 	int len;
 
-	if (h->credentials_differ || h->wx_id.len >= sizeof(id) || h->wx_skey.len >= sizeof(skey) ||
-	    h->authorization.len >= sizeof(bearer))
+	if (h->credentials_differ)
 		return -EINVAL;
 	len = query_get(h->query.p, h->query.len, "ticket", ticket, sizeof(ticket));
 	if (len != -ENOENT) {
@@ -175,14 +183,15 @@ static int upgrade_credentials(struct worker *w, const struct handshake *h, stru
 		out->skey[0] = '\0';	/* the ticket stood for it */
 		return 0;
 	}
-	if (h->wx_id.len || h->wx_skey.len || h->authorization.len) {
-		memcpy(id, h->wx_id.p ? h->wx_id.p : "", h->wx_id.len);
-		memcpy(skey, h->wx_skey.p ? h->wx_skey.p : "", h->wx_skey.len);
-		memcpy(bearer, h->authorization.p ? h->authorization.p : "", h->authorization.len);
-		if (credentials_read(id, skey, bearer, out) == 0)
-			return 0;
-		/* Old clients lose or mangle headers: what the query says may still be good. */
-	}
+	credential_text(h->wx_id, id, sizeof(id));
+	credential_text(h->wx_skey, skey, sizeof(skey));
+	credential_text(h->authorization, bearer, sizeof(bearer));
+	/* Phones and proxies send an Authorization of somebody else's along. */
+	if (credentials_read(NULL, NULL, bearer, out) == -EINVAL)
+		bearer[0] = '\0';
+	if (credentials_read(id, skey, bearer, out) == 0)
+		return 0;
+	/* Old clients lose or mangle headers: what the query says may still be good. */
 	return credentials_from_query(h->query.p, h->query.len, out);
 }
 

@@ -39,6 +39,10 @@ test('without good credentials: the handshake completes, the error object comes,
 		[{}, { 'x-wx-skey': both.slice(0, -1) }],
 		[{}, { authorization: 'Bearer ' }],
 		[{}, { authorization: `Basic ${both}` }],
+		[{}, { authorization: `Bearer ${both}0` }],
+		[{}, { authorization: `Bearer ${id}.${changed(skey)}` }],
+		[{}, { 'x-wx-skey': both, authorization: `Bearer ${id}.${changed(skey)}` }],
+		[{}, { authorization: `Bearer ${'x'.repeat(260)}` }],
 		[{ 'X-WX-Id': '' , 'X-WX-Skey': '' }, {}],
 		[{ 'X-WX-Skey': `${both}0` }, {}],
 		[{ 'X-WX-Id': 'x'.repeat(2000), 'X-WX-Skey': skey }, {}],
@@ -64,6 +68,14 @@ test('credentials are taken from headers, from the query in any case, as one val
 		[{ 'X-WX-Skey': both }, {}],
 		[{ 'X-WX-Id': id, 'X-WX-Skey': skey }, { 'X-WX-Id': id, 'X-WX-Skey': skey }],	// the tutorial does both
 		[{ 'X-WX-Id': id, 'X-WX-Skey': skey }, { authorization: 'Basic c3RyYXk=' }],
+		// headers of somebody else's
+		[{ 'X-WX-Id': id, 'X-WX-Skey': skey }, { authorization: `Bearer ${'x'.repeat(260)}` }],
+		[{ 'X-WX-Id': id, 'X-WX-Skey': skey }, { authorization: `Basic ${'x'.repeat(4000)}` }],
+		[{ 'X-WX-Id': id, 'X-WX-Skey': skey }, { 'X-WX-Id': `${id}0` }],
+		[{ 'X-WX-Skey': both }, { 'X-WX-Skey': `${both}0`, authorization: 'Bearer short' }],
+		[{}, { 'X-WX-Id': id, 'X-WX-Skey': skey, authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' }],
+		[{}, { 'X-WX-Skey': both, authorization: `Digest username="${'x'.repeat(300)}"` }],
+		[{}, { 'X-WX-Id': 'x'.repeat(65), authorization: `Bearer ${both}` }],
 	];
 	for (const [query, headers] of good) {
 		const client = chat.client({ room: newRoom(), ...query }, headers);
