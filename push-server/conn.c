@@ -213,23 +213,36 @@ void conn_control(struct conn *c, enum frame_opcode opcode, const void *payload,
 	chunk_unref(chunk);
 }
 
-void conn_close(struct conn *c, enum close_code code)
+/* Of an open connection. */
+static void conn_say_close(struct conn *c, enum close_code code, uint32_t wait_ms)
 {
 	uint8_t payload[2] = { (uint8_t)(code >> 8), (uint8_t)code };
 
+	conn_leave_rooms(c);
+	c->state = CONN_CLOSING;
+	c->deadline_ms = worker_now() + wait_ms;
+	c->pauses = 0;
+	conn_control(c, FRAME_CLOSE, payload, code == CLOSE_NO_CODE ? 0 : 2);
+	if (c->state != CONN_DEAD)
+		conn_watch(c);
+}
+
+void conn_close(struct conn *c, enum close_code code)
+{
 	if (!conn_is_open(c)) {
 		if (c->state == CONN_TLS || c->state == CONN_HANDSHAKE)
 			conn_end(c);
 		return;
 	}
 	conn_count_close(c, code);
-	conn_leave_rooms(c);
-	c->state = CONN_CLOSING;
-	c->deadline_ms = worker_now() + (code == CLOSE_SLOW ? SLOW_WAIT_MS : CLOSE_WAIT_MS);
-	c->pauses = 0;
-	conn_control(c, FRAME_CLOSE, payload, code == CLOSE_NO_CODE ? 0 : 2);
-	if (c->state != CONN_DEAD)
-		conn_watch(c);
+	conn_say_close(c, code, code == CLOSE_SLOW ? SLOW_WAIT_MS : CLOSE_WAIT_MS);
+}
+
+void conn_answer_close(struct conn *c, enum close_code code)
+{
+	if (conn_is_open(c))
+		conn_say_close(c, code, CLOSE_WAIT_MS);
+	c->closed_by_peer = true;
 }
 
 /* The peer broke a rule: nothing more of it is wanted than its end. */

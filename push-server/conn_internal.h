@@ -19,6 +19,9 @@ void conn_shut(struct conn *c);
 /* Queues a control frame. */
 void conn_control(struct conn *c, enum frame_opcode opcode, const void *payload, size_t len);
 
+/* The peer has closed: its code goes back, which says nothing of what this server found. */
+void conn_answer_close(struct conn *c, enum close_code code);
+
 /* The peer broke a rule, or has said all it may: nothing more of it is wanted than its end. */
 void conn_fail(struct conn *c, enum close_code code);
 

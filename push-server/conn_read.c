@@ -27,8 +27,7 @@ static int on_control(void *arg, enum frame_opcode opcode, uint8_t *data, size_t
 		}
 		if (code < 0)
 			return code;
-		conn_close(c, (enum close_code)code);
-		c->closed_by_peer = true;
+		conn_answer_close(c, (enum close_code)code);
 		return INPUT_STOP;
 	}
 	if (!conn_is_open(c))

@@ -284,6 +284,25 @@ test('the metrics are as Prometheus wants them, and count', async () => {
 	await kim.leave();
 });
 
+test('the codes that clients close with are not counted as the server’s own', async () => {
+	const names = ['session', 'banned', 'slow', 'rate', 'protocol'];
+	const read = async () => {
+		const families = readMetrics(await (await get('/metrics', bearer)).text());
+		return names.map((name) => metricSum(families, `wxchat_push_closed_${name}_total`));
+	};
+	const before_ = await read();
+	for (const code of [4401, 4403, 4408, 4429, 1002, 1007, 1009]) {
+		const kim = await Person.join(sys, 'kim', 'codes');
+		kim.socket._sender.close(code, '', true, () => {});	// ws itself sends no other's codes
+		assert.equal(await kim.closed, code);
+	}
+	assert.deepEqual(await read(), before_);
+	const kim = await Person.join(sys, 'kim', 'codes');
+	kim.socket._socket.write(Buffer.from('8f8000000000', 'hex'));
+	assert.equal(await kim.closed, 1002);
+	assert.deepEqual(await read(), before_.map((n, i) => n + (i === 4)));
+});
+
 test('stats sums up for the console', async () => {
 	const stats = await sys.api('stats');
 	for (const name of ['connections', 'authorised', 'messages_in', 'messages_out', 'lag_us', 'lag_max_us', 'uptime_s'])
