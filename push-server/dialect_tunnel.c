@@ -48,6 +48,8 @@ static void tunnel_message(struct conn *c, const char *text, size_t len)
 
 		if (json_add(&object, content) == 0)
 			request_take(c, object.data, object.len, 0);
+		else
+			request_refuse(c, ERR_STORE, NULL, NULL, 0);
 		buf_free(&object);
 	} else {
 		request_refuse(c, ERR_BAD_REQUEST, "message:{\"type\":\"speak\",\"content\":{\"word\":\"...\"}}", NULL, 0);

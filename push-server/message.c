@@ -150,15 +150,17 @@ void message_take(struct conn *c, const struct request_head *head, const struct 
 
 void request_text(struct conn *c, const char *word, size_t len, uint32_t tag)
 {
-	struct room *r = c->place.room;
 	struct buf out = BUF_INIT;
 	struct member who;
+	struct room *r;
 
-	if (!request_session(c, &who, NULL, tag) || !request_rate(c, NULL, tag))
+	if (!request_session(c, &who, NULL, tag) || !request_rate(c, NULL, tag) ||
+	    !(r = request_place(c, NULL, NULL, tag)))
 		return;
-	if (!r || buf_adds(&out, "\"text\":true,\"content\":") < 0 || json_quote(&out, word, len) < 0 ||
+	if (buf_adds(&out, "\"text\":true,\"content\":") < 0 || json_quote(&out, word, len) < 0 ||
 	    buf_adds(&out, ",") < 0) {
 		buf_free(&out);
+		request_refuse(c, ERR_STORE, request_no_memory, NULL, tag);
 		return;
 	}
 	message_send(c, r, &who, &out, "", c->worker->server->hooks ? strndup(word, len) : NULL, tag);
@@ -183,11 +185,11 @@ static size_t relay_high(const struct conn *c)
 
 void request_binary(struct conn *c, const char *data, size_t len)
 {
-	struct room *r = c->place.room;
 	struct member who;
+	struct room *r;
 	struct post *p;
 
-	if (!r || !request_session(c, &who, NULL, 0))
+	if (!request_session(c, &who, NULL, 0) || !(r = request_place(c, NULL, NULL, 0)))
 		return;
 	if (people_is_muted(c->worker, r->name, &c->uid, clock_wall_ms())) {
 		request_refuse(c, ERR_MUTED, NULL, NULL, 0);

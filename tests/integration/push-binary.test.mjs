@@ -114,6 +114,16 @@ test('pieces keep their borders and their order, and the sender does not hear it
 	assert.deepEqual(elsewhere.binary, []);
 });
 
+test('in no room it is refused in words', async () => {
+	const client = chat.client({ room: '@private' }, (await chat.session('小明')).headers);
+	await client.hear((o) => o.reason === 'ERR_FORBIDDEN');
+	client.socket.send(Buffer.from('x'));
+	assert.match((await client.hear((o) => o.reason === 'ERR_BAD_REQUEST')).message, /in no room/);
+	const room = newRoom();
+	await client.ask({ op: 'join', room });
+	await client.say('still here', { room });
+});
+
 test('a reader that stops slows the sender; the server’s memory stays bounded; then all arrives', async () => {
 	const room = newRoom();
 	const sender = await stream('小明', room), reader = await chat.join('小红', room), other = await chat.join('小华', newRoom());

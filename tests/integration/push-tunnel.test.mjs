@@ -2,6 +2,7 @@
 // the same rooms as everybody else.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import WebSocket from 'ws';
 import { startChat } from './lib/chat.mjs';
 import { Phone, freshRequire, promised } from './lib/wx.mjs';
 
@@ -139,6 +140,32 @@ for (const name of ['wafer-client-sdk', 'wafer2-client-sdk']) {
 		demo.tunnel.close();
 	});
 }
+
+// A tunnel without an SDK; hear gives the first packet of that type, its content parsed.
+async function rawTunnel(user, room) {
+	const { headers } = await chat.session(user);
+	const socket = new WebSocket(`${chat.url}?${new URLSearchParams({ dialect: 'tunnel', room })}`, { headers });
+	const heard = [], hear = async (type, wanted = () => true) => {
+		for (;;) {
+			const found = heard.find((m) => m.type === type && wanted(m.content));
+			if (found)
+				return found.content;
+			await new Promise((resolve) => socket.once('message', resolve));
+		}
+	};
+	socket.on('message', (data) => String(data).startsWith('message:') && heard.push(JSON.parse(String(data).slice(8))));
+	await new Promise((resolve) => socket.on('open', resolve));
+	return { socket, hear, send: (content, type = 'speak') => socket.send(`message:${JSON.stringify({ type, content })}`) };
+}
+
+test('who speaks in no room is told so', async () => {
+	const tunnel = await rawTunnel('小明', '@private');
+	assert.equal((await tunnel.hear('system', (e) => e.event === 'refused')).reason, 'ERR_FORBIDDEN');
+	tunnel.send({ word: 'hi' });
+	const refused = await tunnel.hear('system', (e) => e.reason === 'ERR_BAD_REQUEST');
+	assert.match(refused.message, /in no room/);
+	tunnel.socket.close();
+});
 
 test('packets that are none do no harm', async () => {
 	const answer = await chat.sys.call('GET', 'tunnel', { headers: (await chat.session('小明')).headers, query: { room: 'odd' } });
