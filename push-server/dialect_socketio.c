@@ -11,6 +11,7 @@
 #include "json.h"
 #include "query.h"
 #include "request.h"
+#include "request_head.h"
 #include "server.h"
 #include "upgrade.h"
 #include "worker.h"
@@ -192,7 +193,7 @@ static void socketio_event(struct conn *c, const char *text, size_t len)
 {
 	struct json_object *whole, *list, *argument;
 	struct buf wrapped = BUF_INIT, request = BUF_INIT;
-	const char *name;
+	const char *name, *wrong = "an event is [\"name\", argument]";
 	uint32_t tag;
 	size_t digits;
 
@@ -212,11 +213,13 @@ static void socketio_event(struct conn *c, const char *text, size_t len)
 		return;
 	}
 	whole = json_parse(wrapped.data, wrapped.len);
+	if (!whole)
+		wrong = request_head_wrong(jsontext_object(wrapped.data, wrapped.len, NULL, 0), wrong);
 	buf_free(&wrapped);
 	list = whole ? json_object_object_get(whole, "event") : NULL;
 	if (!json_object_is_type(list, json_type_array) || json_object_array_length(list) == 0 ||
 	    !json_object_is_type(json_object_array_get_idx(list, 0), json_type_string)) {
-		request_refuse(c, ERR_BAD_REQUEST, "an event is [\"name\", argument]", NULL, tag);
+		request_refuse(c, ERR_BAD_REQUEST, wrong, NULL, tag);
 	} else {
 		name = json_object_get_string(json_object_array_get_idx(list, 0));
 		argument = json_object_array_length(list) > 1 ? json_object_array_get_idx(list, 1) : NULL;

@@ -1,5 +1,6 @@
 /* dialect_tunnel.c - the packets of Wafer's tunnel (type or type:JSON, one a text frame), and on them the events of the
  * chat that came with it: speak and people. */
+#include <errno.h>
 #include <string.h>
 
 #include "config.h"
@@ -7,6 +8,7 @@
 #include "dialect.h"
 #include "json.h"
 #include "request.h"
+#include "request_head.h"
 #include "server.h"
 #include "worker.h"
 
@@ -36,6 +38,7 @@ static void tunnel_greet(struct conn *c, const char *query, size_t len, bool has
  * the chat's own dialect says it. */
 static void tunnel_message(struct conn *c, const char *text, size_t len)
 {
+	static const char form[] = "message:{\"type\":\"speak\",\"content\":{\"word\":\"...\"}}";
 	struct json_object *packet = json_parse(text, len), *content;
 	const char *type = packet ? json_text(packet, "type", NULL) : NULL, *word;
 	size_t word_len;
@@ -52,7 +55,8 @@ static void tunnel_message(struct conn *c, const char *text, size_t len)
 			request_refuse(c, ERR_STORE, NULL, NULL, 0);
 		buf_free(&object);
 	} else {
-		request_refuse(c, ERR_BAD_REQUEST, "message:{\"type\":\"speak\",\"content\":{\"word\":\"...\"}}", NULL, 0);
+		request_refuse(c, ERR_BAD_REQUEST, request_head_wrong(packet ? -EINVAL : jsontext_object(text, len, NULL, 0), form),
+			       NULL, 0);
 	}
 	json_object_put(packet);
 }

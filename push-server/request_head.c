@@ -10,6 +10,22 @@
 
 static const char no_object[] = "one JSON object a message";
 static const char no_memory[] = "the server is short of memory";
+static const char bad_cid[] = "cid: a string of at most 64 bytes, without U+FFFD, which halves of surrogate pairs become";
+
+const char *request_head_wrong(int returned, const char *otherwise)
+{
+	_Static_assert(JSON_DEPTH_MAX == 16, "the words say so");
+	switch (returned) {
+	case -EINVAL:
+		return otherwise;
+	case -ELOOP:
+		return "objects and arrays nested at most 16 deep, the outermost counted";
+	case -EILSEQ:
+		return "no name may hold U+0000";
+	default:
+		return no_memory;
+	}
+}
 
 static int hex_digit(char c)
 {
@@ -109,7 +125,7 @@ static const char *head_slow(struct request_head *head, const char *text, size_t
 		return no_memory;
 	if (tree_text(head->tree, "cid", head->cid, sizeof(head->cid)) < 0) {
 		head->cid[0] = '\0';
-		return "cid: a string of at most 64 bytes";
+		return bad_cid;
 	}
 	r = tree_text(head->tree, "room", head->room, sizeof(head->room));
 	if (r < 0)
@@ -122,6 +138,7 @@ static const char *head_slow(struct request_head *head, const char *text, size_t
 
 const char *request_head_read(struct request_head *head, const char *text, size_t len)
 {
+	const char *wrong;
 	int count;
 
 	head->cid[0] = head->room[0] = '\0';
@@ -133,7 +150,7 @@ const char *request_head_read(struct request_head *head, const char *text, size_
 	head->count = 0;
 	count = jsontext_object(text, len, head->few, MEMBERS_MAX);
 	if (count < 0)
-		return no_object;
+		return request_head_wrong(count, no_object);
 	head->count = (size_t)count;
 	if (count > MEMBERS_MAX) {
 		head->many = malloc(head->count * sizeof(*head->many));
@@ -142,7 +159,13 @@ const char *request_head_read(struct request_head *head, const char *text, size_
 		jsontext_object(text, len, head->many, head->count);
 		head->members = head->many;
 	}
-	return head_quick(head) ? NULL : head_slow(head, text, len);
+	wrong = head_quick(head) ? NULL : head_slow(head, text, len);
+	/* What could not be written looks alike: the second of two such cids would be taken for a resend, and lost. */
+	if (strstr(head->cid, "\xef\xbf\xbd")) {
+		head->cid[0] = '\0';
+		return bad_cid;
+	}
+	return wrong;
 }
 
 void request_head_fini(struct request_head *head)

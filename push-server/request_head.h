@@ -28,6 +28,9 @@ struct request_head {
 const char *request_head_read(struct request_head *head, const char *text, size_t len);
 void request_head_fini(struct request_head *head);
 
+/* What is wrong with a text of which jsontext_object returned this, in words; otherwise: when it is simply no object. */
+const char *request_head_wrong(int returned, const char *otherwise);
+
 /* Is this the member's name, however it is written?  name: ASCII. */
 bool member_is(const struct jsontext_member *m, const char *name);
 

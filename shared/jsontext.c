@@ -154,15 +154,14 @@ static const char *scan_scalar(const struct scan *s, const char *p)
 }
 
 /* p is at a name; what is returned is where the value begins. */
-static const char *scan_name(const struct scan *s, const char *p, struct jsontext_member *m)
+static const char *scan_name(const struct scan *s, const char *p, struct jsontext_member *m, bool *has_nul)
 {
 	const char *quote;
-	bool has_nul;
 
 	if (p == s->end || *p != '"')
 		return NULL;
-	quote = scan_string(s, p + 1, &m->has_escape, &has_nul);
-	if (!quote || has_nul)
+	quote = scan_string(s, p + 1, &m->has_escape, has_nul);
+	if (!quote || *has_nul)
 		return NULL;
 	m->name = p + 1;
 	m->name_len = (size_t)(quote - m->name);
@@ -180,6 +179,7 @@ static int scan_object(const char *text, size_t len, bool is_lenient, struct jso
 	struct jsontext_member member = { 0 }, inner;
 	unsigned depth = 1;
 	uint32_t inside = 1;
+	bool has_nul = false;
 	const char *p;
 	int count = 0;
 
@@ -193,15 +193,15 @@ static int scan_object(const char *text, size_t len, bool is_lenient, struct jso
 		goto close;
 next:	/* p is where a member or an element begins */
 	if (inside & 1) {
-		p = scan_name(&s, p, depth == 1 ? &member : &inner);
+		p = scan_name(&s, p, depth == 1 ? &member : &inner, &has_nul);
 		if (p && depth == 1)
 			member.value = p;
 	}
 	if (!p || p == s.end)
-		return -EINVAL;
+		return has_nul ? -EILSEQ : -EINVAL;
 	if (*p == '{' || *p == '[') {
 		if (depth == JSON_DEPTH_MAX)
-			return -EINVAL;
+			return -ELOOP;
 		depth++;
 		inside = inside << 1 | (*p == '{');
 		p = scan_blank(&s, p + 1);

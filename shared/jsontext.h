@@ -18,8 +18,8 @@ struct jsontext_member {
 };
 
 /* Checks text[0..len), of which the first max members go to members.  Returns how many members there are (it may be
- * more than max), or -EINVAL for anything but one whole object: bad UTF-8, a depth over JSON_DEPTH_MAX, numbers
- * that no double can hold, and names with an escaped NUL (C strings would cut them) included. */
+ * more than max), or -EINVAL for anything but one whole object: bad UTF-8 and numbers that no double can hold included;
+ * -ELOOP where the depth passes JSON_DEPTH_MAX, -EILSEQ at a name with an escaped NUL (C strings would cut it). */
 int jsontext_object(const char *text, size_t len, struct jsontext_member *members, size_t max);
 
 /* As jsontext_object, but control characters may stand in strings as they are (NUL apart). */

@@ -184,7 +184,12 @@ test('what is refused says why, with its cid, and the connection stays', async (
 		assert.equal(said.num, 2);
 		assert.ok(!('error' in said) && !(MAGIC in said));
 	}
-	for (const bad of [{ cid: 5 }, { cid: 'x'.repeat(65) }, { cid: {} }, { op: 5 }, { op: ['ping'] }, { room: 7 }, { room: '' }]) {
+	for (const [text, words] of [[`${'{"a":'.repeat(17)}1${'}'.repeat(17)}`, /at most 16 deep/], ['{"a":{"\\u0000":1}}', /U\+0000/]]) {
+		const from = ming.heard.length;
+		ming.send(text);
+		assert.match((await ming.hear(() => true, from)).message, words);
+	}
+	for (const bad of [{ cid: 5 }, { cid: 'x'.repeat(65) }, { cid: {} }, { cid: '\ud800' }, { cid: '\udc00' }, { cid: 'a\ufffd' }, { op: 5 }, { op: ['ping'] }, { room: 7 }, { room: '' }]) {
 		const from = ming.heard.length;
 		ming.send(bad);
 		assert.equal((await ming.hear(() => true, from)).reason, 'ERR_BAD_REQUEST', JSON.stringify(bad));

@@ -100,6 +100,9 @@ test('message with an acknowledgement, both ways with JSON clients', async () =>
 	assert.deepEqual((await socket.hear('message', (o) => o.content === '回答')).type, 'remote');
 	const refused = await socket.ask('message', { content: 'x', room: 'elsewhere' });
 	assert.deepEqual([refused.event, refused.reason], ['refused', 'ERR_FORBIDDEN']);
+	const deep = await socket.ask('message', { content: JSON.parse('['.repeat(14) + ']'.repeat(14)) });
+	assert.match(deep.message, /at most 16 deep/);
+	assert.match((await socket.ask('message', { content: 'x', cid: '\ud800' })).message, /^cid: /);
 	assert.deepEqual(socket.heard.filter((e) => e.name === 'message').map((e) => e.value.id), [1, 2, 3]);
 	socket.disconnect();
 	assert.equal((await json.event('leave')).user.uid, uid);

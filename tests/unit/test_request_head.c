@@ -17,9 +17,18 @@ static void heads_are_read(void **state)
 		{ "an operation is named", "{\"op\":\"join\",\"room\":\"r\",\"cid\":\"c\"}", NULL, "c", "r", "join", 3 },
 		{ "an operation's name is a string", "{\"op\":1,\"cid\":\"c\"}", "op", "c", NULL, NULL, 2 },
 		{ "a cid is a string", "{\"cid\":1}", "cid", "", NULL, NULL, 1 },
+		{ "half a surrogate pair is no cid", "{\"cid\":\"\\ud800\"}", "cid", "", NULL, NULL, 1 },
+		{ "nor is the other half", "{\"cid\":\"a\\udc00\",\"op\":\"ping\"}", "cid", "", NULL, "ping", 2 },
+		{ "nor what becomes of either on its way", "{\"cid\":\"\xef\xbf\xbd\"}", "cid", "", NULL, NULL, 1 },
+		{ "a whole pair is", "{\"cid\":\"\\ud83d\\ude00\"}", NULL, "\xf0\x9f\x98\x80", NULL, NULL, 1 },
 		{ "a room is a string", "{\"room\":[],\"cid\":\"c\"}", "room", "c", NULL, NULL, 2 },
 		{ "an array is no object", "[]", "one JSON", "", NULL, NULL, 0 },
 		{ "half an object is none", "{\"cid\":\"c\"", "one JSON", "", NULL, NULL, 0 },
+		{ "too deep an object is told so", "{\"x\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}", "objects and arrays nested at most 16", "", NULL, NULL, 0 },
+		{ "16 levels are none too many", "{\"x\":[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}", NULL, "", NULL, NULL, 1 },
+		{ "a name with U+0000 is told so", "{\"x\":1,\"\\u0000\":2}", "no name may hold U+0000", "", NULL, NULL, 0 },
+		{ "also inside", "{\"x\":[{\"a\\u0000b\":2}]}", "no name may hold U+0000", "", NULL, NULL, 0 },
+		{ "a value may hold it", "{\"x\":\"\\u0000\"}", NULL, "", NULL, NULL, 1 },
 		{ "names inside count for nothing", "{\"x\":{\"op\":\"ping\",\"cid\":\"c\"}}", NULL, "", NULL, NULL, 1 },
 	};
 	size_t i, cut;
