@@ -44,7 +44,7 @@ static void tunnel_message(struct conn *c, const char *text, size_t len)
 	size_t word_len;
 
 	content = packet ? json_member(packet, "content") : NULL;
-	if (type && strcmp(type, "speak") == 0 && content && (word = json_text(content, "word", &word_len))) {
+	if (type && strcmp(type, "speak") == 0 && content && (word = json_text_with_nul(content, "word", &word_len))) {
 		request_text(c, word, word_len, 0);
 	} else if (type && content) {
 		struct buf object = BUF_INIT;
@@ -97,7 +97,7 @@ static int tunnel_who(struct worker *w, struct json_object *o, bool is_own, stru
 static int tunnel_speak(struct worker *w, struct json_object *o, bool is_own, struct buf *out)
 {
 	size_t len;
-	const char *word = json_text(o, "content", &len);
+	const char *word = json_text_with_nul(o, "content", &len);
 	int r;
 
 	if (!word) {	/* a picture, say: for clients that listen for it */

@@ -83,17 +83,22 @@ static struct json_object *json_typed(struct json_object *o, const char *key, en
 	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, type) ? v : NULL;
 }
 
-const char *json_text(struct json_object *o, const char *key, size_t *len)
+const char *json_text_with_nul(struct json_object *o, const char *key, size_t *len)
 {
 	struct json_object *v = json_typed(o, key, json_type_string);
-	const char *text;
-	size_t n;
 
 	if (!v)
 		return NULL;
-	text = json_object_get_string(v);
-	n = (size_t)json_object_get_string_len(v);
-	if (memchr(text, '\0', n))
+	*len = (size_t)json_object_get_string_len(v);
+	return json_object_get_string(v);
+}
+
+const char *json_text(struct json_object *o, const char *key, size_t *len)
+{
+	size_t n;
+	const char *text = json_text_with_nul(o, key, &n);
+
+	if (!text || memchr(text, '\0', n))
 		return NULL;
 	if (len)
 		*len = n;

@@ -23,6 +23,9 @@ struct json_object *json_parse_lenient(const char *text, size_t len);
  * count as absent. */
 const char *json_text(struct json_object *o, const char *key, size_t *len);
 
+/* The same, but NULs are let in: only len tells where it ends. */
+const char *json_text_with_nul(struct json_object *o, const char *key, size_t *len);
+
 /* What people may read in a member, as text: a string with blanks for its NULs, or what else it is as JSON.  NULL when it is
  * absent, null or a boolean, or memory is short; else to be freed. */
 char *json_words(struct json_object *o, const char *key);

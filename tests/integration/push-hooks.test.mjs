@@ -5,6 +5,7 @@ import crypto from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { test } from 'node:test';
+import WebSocket from 'ws';
 import { Person, metricSum, readMetrics, startOperated, token } from './lib/operator.mjs';
 
 const RISKY = '特3456书yuuo莞6543李zxcz蒜7782法fgnv级';
@@ -92,8 +93,14 @@ test('risky words are refused before anybody sees them', async (t) => {
 	/* nor do they hide behind a NUL, or in another kind of value */
 	for (const content of [`hi\0${RISKY}`, [RISKY], { word: RISKY }])
 		assert.equal((await bad.ask({ text: true, content })).reason, 'ERR_RISKY_CONTENT', JSON.stringify(content));
+	const tunnel = new WebSocket(`ws://127.0.0.1:${sys.pushPort}/ws?room=r&dialect=tunnel`, { headers: bad.session.headers });
+	await once(tunnel, 'open');
+	tunnel.send(`message:${JSON.stringify({ type: 'speak', content: { word: `\0${RISKY}` } })}`);
+	for (let told = ''; !told.includes('ERR_RISKY_CONTENT');)
+		told = String((await once(tunnel, 'message'))[0]);
+	tunnel.close();
 	const counted = await metrics(sys);
-	assert.equal(metricSum(counted, 'wxchat_checks_refused_total'), 5);
+	assert.equal(metricSum(counted, 'wxchat_checks_refused_total'), 6);
 	assert.equal(metricSum(counted, 'wxchat_checks_passed_total'), 2);
 	/* the operator's word is not checked */
 	await sys.api('publish', { room: 'r', text: RISKY });

@@ -167,6 +167,16 @@ test('who speaks in no room is told so', async () => {
 	tunnel.socket.close();
 });
 
+test('a word may hold U+0000, and whatever text is said is spoken', async () => {
+	const room = `tunnel${++rooms}`, json = await chat.join('小红', room), tunnel = await rawTunnel('小明', room);
+	tunnel.send({ word: 'a\0b' });
+	assert.deepEqual((({ text, content }) => [text, content])(await json.hear((o) => o.type === 'remote')), [true, 'a\0b']);
+	assert.equal((await tunnel.hear('speak')).word, 'a\0b');
+	await json.say('\0c');
+	await tunnel.hear('speak', (content) => content.word === '\0c');
+	tunnel.socket.close();
+});
+
 test('packets that are none do no harm', async () => {
 	const answer = await chat.sys.call('GET', 'tunnel', { headers: (await chat.session('小明')).headers, query: { room: 'odd' } });
 	const { Client } = await import('./lib/chat.mjs');
