@@ -92,7 +92,7 @@ struct history_request {
 	/* out */
 	int error;
 	bool is_duplicate;		/* this cid is stored already, as id, or recalled already; nothing was changed */
-	uint64_t number;
+	uint64_t number;		/* of a duplicate: when it was said first, ms */
 	/* the submitter's own */
 	void *context;
 };

@@ -182,8 +182,8 @@ static size_t cid_key(uint32_t window, uint32_t room, const struct history_reque
 	return CID_WINDOW_LEN + 4 + uid_len + cid_len;
 }
 
-/* *id is 0 when this is no resend. */
-static int cid_find(struct history_work *w, uint32_t room, const struct history_request *q, uint64_t *id)
+/* *id is 0 when this is no resend; else *said_ms is when the message was said. */
+static int cid_find(struct history_work *w, uint32_t room, const struct history_request *q, uint64_t *id, uint64_t *said_ms)
 {
 	uint64_t window = cid_window(q->time_ms - CID_KEPT_MS), last = cid_window(q->time_ms + CLOCK_SLACK_MS);
 	uint8_t key[CID_KEY_MAX];
@@ -199,7 +199,8 @@ static int cid_find(struct history_work *w, uint32_t room, const struct history_
 			return history_errno(rc);
 		if (rc != 0 || v.mv_size != CID_VALUE_LEN)
 			continue;
-		age_ms = q->time_ms - (int64_t)be_get((uint8_t *)v.mv_data + 8, 8);
+		*said_ms = be_get((uint8_t *)v.mv_data + 8, 8);
+		age_ms = q->time_ms - (int64_t)*said_ms;
 		if (age_ms < CID_KEPT_MS)
 			*id = be_get(v.mv_data, 8);
 	}
@@ -284,7 +285,7 @@ static int log_append(struct history_work *w, struct history_request *q)
 		return 0;
 	}
 	if (q->cid[0] && room.last > 0) {
-		if ((r = cid_find(w, room.number, q, &q->id)) < 0)
+		if ((r = cid_find(w, room.number, q, &q->id, &q->number)) < 0)
 			return r;
 		if (q->id > 0) {
 			q->is_duplicate = true;

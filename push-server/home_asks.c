@@ -471,6 +471,20 @@ static int found_add(const struct history_entry *entry, void *arg)
 	return 1;
 }
 
+/* What is known of a message that is no longer kept. */
+static int words_gone(struct buf *words, struct worker *w, const struct ask *ask, const struct history_request *q)
+{
+	struct member who;
+	int r = buf_addf(words, "{\"type\":\"%s\",\"id\":%llu", ask->is_operator ? "remote" : "user", (unsigned long long)q->id);
+
+	home_who(w, &ask->uid, &who);
+	if (r == 0 && (r = words_text(words, "cid", ask->cid)) == 0 && (r = words_text(words, "room", ask->room)) == 0 &&
+	    (r = words_text(words, "uid", who.uid)) == 0 && (r = words_text(words, "nickName", who.nick)) == 0 &&
+	    (r = words_text(words, "avatarUrl", who.avatar)) == 0)
+		r = buf_addf(words, ",\"number\":%u,\"time\":%llu}", home_num(w, ask), (unsigned long long)q->number);
+	return r;
+}
+
 /* The same cid again: who sent it gets its copy once more, nobody else hears of it. */
 static void stored_duplicate(struct worker *w, struct ask *ask, const struct history_request *q)
 {
@@ -491,13 +505,7 @@ static void stored_duplicate(struct worker *w, struct ask *ask, const struct his
 				r = buf_adds(&words, "}");
 		}
 	} else {	/* no longer kept, which is no reason to store it again */
-		r = buf_addf(&words, "{\"type\":\"user\",\"id\":%llu", (unsigned long long)q->id);
-		if (r == 0)
-			r = words_text(&words, "room", ask->room);
-		if (r == 0)
-			r = words_text(&words, "cid", ask->cid);
-		if (r == 0)
-			r = buf_adds(&words, "}");
+		r = words_gone(&words, w, ask, q);
 	}
 	post_unref(p);
 	answer_one(w, ask, words_post(&words, r, 0));

@@ -87,7 +87,7 @@ CONFIG_END(push)
 
 CONFIG_SECTION(history, CONFIG_FOR_PUSH, "What rooms remember.")
 CONFIG_TEXT(history, dir, "/var/lib/wxchat/history", IS_DIR | NOT_EMPTY, "where messages, bans and memberships are kept")
-CONFIG_INT(history, per_room, 10000, 0, 100000000, "messages kept for each room")
+CONFIG_INT(history, per_room, 10000, 0, 100000000, "messages kept for each room; 0 = the last one alone")
 CONFIG_INT(history, max_age_days, 30, 0, 36500, "days that a message is kept; 0 = no limit")
 CONFIG_CHOICE(history, sync, "batch", "batch|relaxed", "batch: each batch is on disk before it is shown; relaxed: a power cut may take the last one")
 CONFIG_INT(history, map_size_mb, 1024, 1, 1048576, "address space to begin with, in MiB; it grows by itself")

@@ -138,6 +138,24 @@ test('a cid that comes again is answered again, and shown once', async () => {
 	assert.deepEqual(hong.ids, [1, 2, 3]);
 });
 
+test('a cid that comes again when its message is no longer kept is answered with what is known', async () => {
+	const brief = await startChat({ history: { per_room: 0 } });
+	try {
+		const ming = await brief.join('小明', 'r');
+		ming.send({ text: true, content: 'first', cid: 'c1' });
+		const { text, content, ...known } = await ming.hear((o) => o.cid === 'c1');
+		assert.deepEqual([text, content], [true, 'first']);
+		await ming.say('second');
+		assert.deepEqual((await ming.ask({ op: 'history' })).messages.map((m) => m.id), [2], 'the last one alone is kept');
+		const from = ming.heard.length;
+		ming.send({ text: true, content: 'first', cid: 'c1' });
+		assert.deepEqual(await ming.hear((o) => o.cid === 'c1', from), known);
+		assert.equal((await ming.say('third')).id, 3);
+	} finally {
+		await brief.stop();
+	}
+});
+
 test('a cid twice in one write is one message, and order is kept for its sender', async () => {
 	const room = newRoom();
 	const ming = await chat.join('小明', room), hong = await chat.join('小红', room);

@@ -150,6 +150,7 @@ static void a_resend_in_the_same_batch_is_stored_once(void **state)
 	for (i = 0; i < COUNT(q); i++) {
 		request_init(&q[i], HISTORY_APPEND, "lobby", UID_A);
 		strcpy(q[i].cid, i == 1 ? "other" : "same");
+		q[i].time_ms = T0 + (int64_t)i;
 		request_text(&q[i], "hi");
 		q[i].context = &done;
 		assert_int_equal(history_submit(h, &q[i]), 0);
@@ -164,6 +165,7 @@ static void a_resend_in_the_same_batch_is_stored_once(void **state)
 	assert_int_equal(q[2].id, 1);
 	assert_false(q[0].is_duplicate);
 	assert_true(q[2].is_duplicate);
+	assert_int_equal(q[2].number, T0);
 	for (i = 0; i < COUNT(q); i++)
 		request_fini(&q[i]);
 	sem_destroy(&done);
