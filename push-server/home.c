@@ -139,58 +139,92 @@ void home_tell(struct worker *from, const char *room, struct post *p)
 
 /* --- coming and going --- */
 
-/* Who came or went, for the event: `,"user":{…}` or, for several, `,"user":{last},"users":[…]`. */
-static int arrivals_words(struct home *h, struct buf *words, bool is_leave, uint32_t count)
+enum { ARRIVALS_MAX = 2 * PRESENCE_NAMED_MAX };
+
+/* The arrivals of one kind, in the order in which they came. */
+struct arrivals {
+	bool is_leave, is_named;
+	uint32_t count;
+	struct uid uids[ARRIVALS_MAX];
+	struct buf words;			/* {…},{…}: who they are, where names are told */
+	size_t starts[ARRIVALS_MAX];		/* of each in words */
+};
+
+static int arrivals_gather(struct home *h, struct arrivals *all)
 {
-	struct arrival *last = NULL;
 	struct member who;
 	uint32_t i;
 	int r = 0;
 
-	for (i = 0; i < h->arrival_count; i++)
-		if (h->arrivals[i].is_leave == is_leave)
-			last = &h->arrivals[i];
-	home_who(h->worker, &last->uid, &who);
-	if ((r = buf_adds(words, ",\"user\":")) == 0)
-		r = words_user(words, &who, 0);
-	if (r < 0 || count < 2)
-		return r;
-	r = buf_adds(words, ",\"users\":[");
 	for (i = 0; i < h->arrival_count && r == 0; i++) {
-		if (h->arrivals[i].is_leave != is_leave)
+		if (h->arrivals[i].is_leave != all->is_leave)
+			continue;
+		all->uids[all->count] = h->arrivals[i].uid;
+		if (all->is_named && all->count)
+			r = buf_adds(&all->words, ",");
+		all->starts[all->count++] = all->words.len;
+		if (!all->is_named || r < 0)
 			continue;
 		home_who(h->worker, &h->arrivals[i].uid, &who);
-		if ((r = words_user(words, &who, 0)) == 0 && --count)
-			r = buf_adds(words, ",");
+		r = words_user(&all->words, &who, 0);
 	}
-	return r == 0 ? buf_adds(words, "]") : r;
+	return r;
 }
 
-/* One event for all the arrivals of one kind, the kind of the oldest. */
-static void home_tell_arrivals(struct home *h)
+/* The event that tells those from number `from` on: `,"user":{…}` or, for several, `,"user":{last},"users":[…]`. */
+static struct post *arrivals_post(struct home *h, const struct arrivals *all, uint32_t from)
 {
-	bool is_leave = h->arrivals[0].is_leave, is_named = h->presence.users <= PRESENCE_NAMED_MAX;
-	uint32_t count = 0, kept = 0, i;
+	size_t last = all->starts[all->count - 1], first = all->starts[from];
 	struct buf words = BUF_INIT;
-	struct post *p;
-	int r;
+	int r = words_event(&words, all->is_leave ? "leave" : "join", h->name, h->presence.users, NULL);
 
-	for (i = 0; i < h->arrival_count; i++)
-		count += h->arrivals[i].is_leave == is_leave;
-	r = words_event(&words, is_leave ? "leave" : "join", h->name, h->presence.users, NULL);
-	if (r == 0 && is_named)
-		r = arrivals_words(h, &words, is_leave, count);
-	p = home_words(&words, r, h->presence.users, "%s", "");
-	if (p) {
-		if (count == 1) {	/* others are told, not oneself */
-			p->has_uid = true;
-			p->uid = h->arrivals[0].uid;
-		}
+	if (r == 0 && all->is_named && (r = buf_adds(&words, ",\"user\":")) == 0)
+		r = buf_add(&words, all->words.data + last, all->words.len - last);
+	if (r == 0 && all->is_named && first < last && (r = buf_adds(&words, ",\"users\":[")) == 0 &&
+	    (r = buf_add(&words, all->words.data + first, all->words.len - first)) == 0)
+		r = buf_adds(&words, "]");
+	return home_words(&words, r, h->presence.users, "%s", "");
+}
+
+/* Each of several who have come hears of those behind it by an event of its own, instead of that of all. */
+static void joins_tell_each(struct home *h, const struct arrivals *all, struct post *to_all)
+{
+	struct post *p;
+	uint32_t i;
+
+	to_all->spared = malloc(all->count * sizeof(*to_all->spared));
+	if (!to_all->spared)
+		return;		/* then they hear of themselves as well */
+	memcpy(to_all->spared, all->uids, all->count * sizeof(*to_all->spared));
+	to_all->spared_count = all->count;
+	for (i = 0; i + 1 < all->count; i++) {
+		if (!(p = arrivals_post(h, all, i + 1)))
+			continue;
+		p->has_uid = p->is_for_uid = true;
+		p->uid = all->uids[i];
 		home_tell_all(h, p, NO_WORKER);
 		post_unref(p);
 	}
+}
+
+/* One event for all the arrivals of one kind, the kind of the oldest.  Others are told, not oneself. */
+static void home_tell_arrivals(struct home *h)
+{
+	struct arrivals all = { .is_leave = h->arrivals[0].is_leave, .is_named = h->presence.users <= PRESENCE_NAMED_MAX };
+	struct post *p = arrivals_gather(h, &all) == 0 ? arrivals_post(h, &all, 0) : NULL;
+	uint32_t kept = 0, i;
+
+	if (p) {
+		p->has_uid = true;
+		p->uid = all.uids[all.count - 1];
+		if (!all.is_leave && all.is_named && all.count > 1)
+			joins_tell_each(h, &all, p);
+		home_tell_all(h, p, NO_WORKER);
+		post_unref(p);
+	}
+	buf_free(&all.words);
 	for (i = 0; i < h->arrival_count; i++)
-		if (h->arrivals[i].is_leave != is_leave)
+		if (h->arrivals[i].is_leave != all.is_leave)
 			h->arrivals[kept++] = h->arrivals[i];
 	h->arrival_count = kept;
 	h->told_ms = worker_now();
@@ -210,7 +244,7 @@ static bool arrival_cancel(struct home *h, const struct uid *uid, bool is_leave)
 	for (i = 0; i < h->arrival_count; i++) {
 		if (h->arrivals[i].is_leave == is_leave || !uid_equal(&h->arrivals[i].uid, uid))
 			continue;
-		h->arrivals[i] = h->arrivals[--h->arrival_count];
+		memmove(&h->arrivals[i], &h->arrivals[i + 1], (--h->arrival_count - i) * sizeof(*h->arrivals));
 		return true;
 	}
 	return false;
@@ -219,7 +253,7 @@ static bool arrival_cancel(struct home *h, const struct uid *uid, bool is_leave)
 static void arrival_add(struct home *h, const struct uid *uid, bool is_leave)
 {
 	/* Above the mark only numbers are told, for which one of each kind is enough. */
-	if (h->arrival_count >= 2 * PRESENCE_NAMED_MAX)
+	if (h->arrival_count >= ARRIVALS_MAX)
 		return;
 	if (h->arrival_count == h->arrival_size) {
 		uint32_t size = h->arrival_size ? h->arrival_size * 2 : 4;

@@ -22,6 +22,20 @@ struct post *post_new(enum post_kind kind, const char *text, size_t len)
 	return p;
 }
 
+bool post_is_for_user(const struct post *p, const struct uid *uid)
+{
+	uint32_t i;
+
+	if (p->kind != POST_EVENT)
+		return true;
+	if (p->has_uid && uid_equal(&p->uid, uid) != p->is_for_uid)
+		return false;
+	for (i = 0; i < p->spared_count; i++)
+		if (uid_equal(&p->spared[i], uid))
+			return false;
+	return true;
+}
+
 struct post *post_ref(struct post *p)
 {
 	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
@@ -34,5 +48,6 @@ void post_unref(struct post *p)
 		return;
 	if (p->relay)
 		relay_done(p->relay, p->len);
+	free(p->spared);
 	free(p);
 }

@@ -31,7 +31,10 @@ struct post {
 	uint8_t kind;
 	bool is_wanted_only;	/* for connections that asked for events=all */
 	bool has_uid;
+	bool is_for_uid;	/* EVENT: told to that user alone, instead of to all others */
 	struct uid uid;		/* MESSAGE: the sender.  EVENT: a user who is not told, being its subject */
+	struct uid *spared;	/* EVENT: more of those; owned */
+	uint32_t spared_count;
 	struct conn_ref sender;	/* the connection that sent it */
 	uint32_t tag;		/* its dialect's number for the request */
 	uint32_t num;		/* members when it was said; 0 when it does not tell */
@@ -40,6 +43,9 @@ struct post {
 	size_t len;
 	char text[];
 };
+
+/* Whether it is for connections of that user: anything is but some events. */
+bool post_is_for_user(const struct post *p, const struct uid *uid);
 
 /* One reference; text is copied when not NULL, else len bytes to be filled in.  NULL when memory is short. */
 struct post *post_new(enum post_kind kind, const char *text, size_t len);

@@ -180,11 +180,11 @@ struct batch {
 	uint64_t senders;		/* one bit for each sender's hash: whose copy may differ */
 };
 
-static bool post_is_for(const struct post *p, const struct conn *c, bool is_same_user)
+static bool post_is_for(const struct post *p, const struct conn *c)
 {
 	if (p->is_wanted_only && !c->wants_all)
 		return false;
-	if (p->kind == POST_EVENT && p->has_uid && is_same_user)
+	if (!post_is_for_user(p, &c->uid))
 		return false;
 	return !(p->kind == POST_BINARY && p->sender.worker == c->worker->index && p->sender.slot == c->slot &&
 		 p->sender.generation == c->generation);
@@ -206,7 +206,7 @@ static struct chunk *batch_build(struct batch *b, struct conn *c, bool as_anonym
 		bool is_same_user = !as_anonymous && p->has_uid && uid_equal(&p->uid, &c->uid);
 		int opcode;
 
-		if (as_anonymous ? p->is_wanted_only && !c->wants_all : !post_is_for(p, c, is_same_user))
+		if (as_anonymous ? p->is_for_uid || (p->is_wanted_only && !c->wants_all) : !post_is_for(p, c))
 			continue;
 		buf_reset(&w->scratch);
 		opcode = dialect_of(c->dialect)->encode(w, p, is_same_user && p->kind == POST_MESSAGE, &w->scratch);
@@ -232,16 +232,19 @@ short_of_memory:
 	return NULL;
 }
 
-/* Whether c or another connection of its user sent any of it. */
+/* Whether c or another connection of its user sent any of it, or is the subject of an event in it. */
 static bool batch_is_sender(const struct batch *b, const struct conn *c)
 {
 	uint32_t i;
 
 	if (!(b->senders & 1ull << (uid_hash(&c->uid) >> 58)))
 		return false;
-	for (i = 0; i < b->room->post_count; i++)
-		if (uid_equal(&b->room->posts[i]->uid, &c->uid))
+	for (i = 0; i < b->room->post_count; i++) {
+		const struct post *p = b->room->posts[i];
+
+		if (uid_equal(&p->uid, &c->uid) || (!p->is_for_uid && !post_is_for_user(p, &c->uid)))
 			return true;
+	}
 	return false;
 }
 
@@ -298,9 +301,14 @@ void room_flush(struct room *r)
 	if (r->post_count == 0)
 		return;
 	from_us = clock_mono_us();
-	for (i = 0; i < r->post_count; i++)
-		if (r->posts[i]->has_uid || r->posts[i]->kind == POST_BINARY)
-			b.senders |= 1ull << (uid_hash(&r->posts[i]->uid) >> 58);
+	for (i = 0; i < r->post_count; i++) {
+		const struct post *p = r->posts[i];
+
+		if (p->has_uid || p->kind == POST_BINARY)
+			b.senders |= 1ull << (uid_hash(&p->uid) >> 58);
+		for (count = 0; count < p->spared_count; count++)
+			b.senders |= 1ull << (uid_hash(&p->spared[count]) >> 58);
+	}
 	/* Backwards: a member whose sending fails leaves, and the last one takes the place. */
 	for (i = r->count; i-- > 0;) {
 		if (i >= r->count)

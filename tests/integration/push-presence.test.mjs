@@ -70,6 +70,14 @@ test('at most one event a second: many who come at once come in one event', asyn
 	for (const event of presence(ming))
 		if (event.users)
 			assert.deepEqual(event.user, event.users.at(-1));
+	// those who came hear of each other, in the same events, and not of themselves
+	const order = presence(ming).flatMap((o) => o.users ?? [o.user]).map((u) => u.uid);
+	for (const one of others) {
+		const behind = order.slice(order.indexOf(one.uid) + 1);
+		while (presence(one).flatMap((o) => o.users ?? [o.user]).length < behind.length)
+			await one.ask({ op: 'ping' });
+		assert.deepEqual(presence(one).flatMap((o) => o.users ?? [o.user]).map((u) => u.uid), behind);
+	}
 	await Promise.all(others.map((o) => o.close()));
 	await ming.hear((o) => o.event === 'leave' && o.num === 1);
 	for (let i = 1; i < times.length; i++)
