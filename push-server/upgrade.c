@@ -59,12 +59,14 @@ static void upgrade_address(struct conn *c, const struct handshake *h)
 static bool origin_is_let_in(const struct config *config, const struct handshake *h)
 {
 	char origin[256];
+	size_t i;
 
-	if (config->push.origins[0] == '\0')
+	if (config->push.origins[0] == '\0' || config_list_has(config->push.origins, "*"))
 		return true;
 	if (h->origin.len == 0 || h->origin.len >= sizeof(origin))
 		return false;
-	memcpy(origin, h->origin.p, h->origin.len);
+	for (i = 0; i < h->origin.len; i++)	/* scheme and host are the same in any case; the list is in small letters */
+		origin[i] = h->origin.p[i] >= 'A' && h->origin.p[i] <= 'Z' ? (char)(h->origin.p[i] - 'A' + 'a') : h->origin.p[i];
 	origin[h->origin.len] = '\0';
 	return config_list_has(config->push.origins, origin);
 }

@@ -215,6 +215,16 @@ static void key_missing(struct load *l, const char *section, const char *name, c
 		key_failed(l, key, why);
 }
 
+/* A path is the same with a slash behind it. */
+static bool is_same_path(const char *a, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	a_len -= a_len > 1 && a[a_len - 1] == '/';
+	b_len -= b_len > 1 && b[b_len - 1] == '/';
+	return a_len == b_len && memcmp(a, b, a_len) == 0;
+}
+
 static void check_needed(struct load *l, enum config_for who)
 {
 	const struct config *c = l->config;
@@ -238,6 +248,11 @@ static void check_needed(struct load *l, enum config_for who)
 			key_missing(l, "push", "tls_key", "tls_cert is set");
 		if (*c->push.tls_key)
 			key_missing(l, "push", "tls_cert", "tls_key is set");
+		if (is_same_path(c->push.echo_path, c->push.path))
+			key_failed(l, config_key_find("push", l->lines[config_key_find("push", "echo_path") - config_keys] ?
+						      "echo_path" : "path"),
+				   "echo_path and path are the same, and what is said there would be echoed, not told; two "
+				   "paths are allowed");
 		if (c->push.ping_s >= c->push.idle_s)
 			key_failed(l, config_key_find("push", l->lines[config_key_find("push", "idle_s") - config_keys] ?
 						      "idle_s" : "ping_s"),

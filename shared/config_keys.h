@@ -72,7 +72,7 @@ CONFIG_INT(push, max_conns_per_ip, 0, 0, 1000000, "connections from one address;
 CONFIG_INT(push, max_memory_mb, 0, 0, 1048576, "past this much memory, in MiB, new connections get 503; 0 = no mark")
 CONFIG_INT(push, leave_grace_s, 5, 0, 600, "seconds that a user may be gone before the others are told")
 CONFIG_TEXT(push, trusted_proxies, "127.0.0.1", IS_ADDRESSES, "addresses whose X-Forwarded-For is believed")
-CONFIG_TEXT(push, origins, "", 0, "Origin values that are let in; empty = any")
+CONFIG_TEXT(push, origins, "", IS_ORIGINS, "Origin values that are let in, as https://example.com, several with commas; empty or * = any, also none")
 CONFIG_TEXT(push, echo_path, "", IS_PATH, "path of an endpoint that echoes messages, for conformance tests; empty = off")
 CONFIG_TEXT(push, tls_cert, "", IS_FILE, "certificate chain (PEM); with tls_key makes every TCP listener speak TLS")
 CONFIG_TEXT(push, tls_key, "", IS_FILE, "private key (PEM)")

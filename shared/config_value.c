@@ -221,6 +221,63 @@ static bool is_host(const char *text, size_t len, size_t *host_len)
 	return i > 0 && (i == len || (text[i] == ':' && is_port(text + i + 1, len - i - 1, 1)));
 }
 
+/* RFC 6454 6.2, as browsers send it: "null", or a scheme, host and port without anything behind; without a host only
+ * where the scheme is not HTTP's ("file://"). */
+static bool is_origin(const char *word, size_t len)
+{
+	const char *colon = memchr(word, ':', len), *host;
+	size_t scheme = colon ? (size_t)(colon - word) : 0, i, host_len, left;
+	bool is_http = (scheme == 4 || scheme == 5) && memcmp(word, "https", scheme) == 0;
+
+	if (len == 4 && memcmp(word, "null", 4) == 0)
+		return true;
+	if (scheme == 0 || len < scheme + 3 || memcmp(colon, "://", 3) != 0 || word[0] < 'a' || word[0] > 'z')
+		return false;
+	for (i = 0; i < scheme; i++)
+		if (!strchr("+-.0123456789", word[i]) && !(word[i] >= 'a' && word[i] <= 'z'))
+			return false;
+	host = colon + 3;
+	left = len - scheme - 3;
+	if (left == 0)
+		return !is_http;
+	return is_host(host, left, &host_len) && !(host_len < left && host[host_len + 1] == '0');
+}
+
+/* What Origin says is compared with these words as text, so they become what browsers send: small letters, and no port
+ * that is the scheme's own. */
+static bool check_origins(char *value, char why[static CONFIG_WHY_SIZE])
+{
+	static const struct {
+		const char *scheme, *port;
+	} usual[] = { { "http://", ":80" }, { "https://", ":443" } };
+	char quoted[LOG_TEXT_SIZE], *word = value;
+	size_t i, n;
+
+	for (;;) {
+		word += strspn(word, blanks_and_commas);
+		n = strcspn(word, blanks_and_commas);
+		if (n == 0)
+			return true;
+		log_text(quoted, word, n);
+		for (i = 0; i < n; i++)
+			if (word[i] >= 'A' && word[i] <= 'Z')
+				word[i] = (char)(word[i] - 'A' + 'a');
+		if (!(n == 1 && *word == '*') && !is_origin(word, n))
+			return refuse(why, "%s is not an Origin; SCHEME://HOST[:PORT] without a path, null, or * for any is "
+				      "allowed, several with commas", quoted);
+		for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+			size_t port = strlen(usual[i].port);
+
+			if (strncmp(word, usual[i].scheme, strlen(usual[i].scheme)) != 0 || n <= port ||
+			    memcmp(word + n - port, usual[i].port, port) != 0)
+				continue;
+			memmove(word + n - port, word + n, strlen(word + n) + 1);
+			n -= port;
+		}
+		word += n;
+	}
+}
+
 static bool is_loopback(const char *host, size_t len)
 {
 	return (len == 9 && strncasecmp(host, "localhost", len) == 0) || (len == 5 && memcmp(host, "[::1]", len) == 0) ||
@@ -296,6 +353,8 @@ static bool check_text(const struct config_key *key, char *value, char why[stati
 		return check_listen(value, why);
 	if (key->flags & IS_ADDRESSES)
 		return check_addresses(value, why);
+	if (key->flags & IS_ORIGINS)
+		return check_origins(value, why);
 	if ((key->flags & IS_PATH) && (value[0] == '/' || !(key->flags & IS_BASE_URL)))
 		return check_path(value, why);
 	if (key->flags & (IS_URL | IS_BASE_URL | IS_API_URL | IS_WS_URL))

@@ -52,9 +52,9 @@ const say = (content, cid) => frame(TEXT, JSON.stringify({ text: true, content, 
 // --- who is let in ---
 
 describe('Origin', parallel, () => {
-	withServer('only the origins named are let in, letter for letter', { push: { origins: 'https://a.example, https://b.example:8443' } },
+	withServer('only the origins named are let in, in any case', { push: { origins: 'https://A.example:443, HTTPS://b.example:8443' } },
 		async (server) => {
-			const expected = { 'https://a.example': 101, 'https://b.example:8443': 101, 'https://c.example': 403, 'http://a.example': 403,
+			const expected = { 'https://a.example': 101, 'HTTPS://A.Example': 101, 'https://a.example/': 403, 'https://b.example:8443': 101, 'https://c.example': 403, 'http://a.example': 403,
 				'https://a.example.evil.example': 403, 'https://evil.example/https://a.example': 403, 'https://b.example': 403,
 				'a.example': 403, null: 403, '': 403, 'https://a.example, https://b.example:8443': 403, '*': 403 };
 			for (const [origin, wanted] of Object.entries(expected))
@@ -66,10 +66,11 @@ describe('Origin', parallel, () => {
 				wire.destroy();
 			};
 		});
-	withServer('without a list any is let in', {}, async (server) => {
-		for (const origin of ['https://servicewechat.com', 'http://host,undefined', 'weapp://wechat-game-runtime', 'null'])
-			assert.equal((await status(server, { Origin: origin })).status, 101);
-	});
+	for (const origins of ['', '*', 'https://a.example, *'])
+		withServer(`with "${origins}" any is let in`, { push: { origins } }, async (server) => {
+			for (const origin of ['https://servicewechat.com', 'http://host,undefined', 'weapp://wechat-game-runtime', 'null', null])
+				assert.equal((await status(server, { Origin: origin })).status, 101);
+		});
 });
 
 describe('connections from one address', parallel, () => {

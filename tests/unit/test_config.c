@@ -77,6 +77,7 @@ static void the_file_is_read_as_people_write_it(void **state)
 		"\trate = 30/m\n"
 		"listen=127.0.0.1:1, [::1]:2 unix:/run/x.sock,localhost:0\n"
 		"url = wss://chat.example.com:8443/ws?x=1\n"
+		"origins = HTTPS://Chat.Example.com:443,http://[::1]:80 https://a:80, null weapp://wechat-game-runtime file:// *\n"
 		"[wechat]\n"
 		"api_base = http://127.0.0.1:8080//\n"
 		"timeout_ms = 100", CONFIG_FOR_LOGIN);
@@ -91,6 +92,7 @@ static void the_file_is_read_as_people_write_it(void **state)
 	assert_int_equal(c->wechat.timeout_ms, 100);
 	assert_int_equal(c->push.rate, 30);
 	assert_string_equal(c->push.listen, "127.0.0.1:1, [::1]:2 unix:/run/x.sock,127.0.0.1:0");
+	assert_string_equal(c->push.origins, "https://chat.example.com,http://[::1] https://a:80, null weapp://wechat-game-runtime file:// *");
 	assert_string_equal(c->push.url, "wss://chat.example.com:8443/ws?x=1");
 	config_free(c);
 }
@@ -173,6 +175,20 @@ static void mistakes_are_named_with_their_place(void **state)
 		  ":5: url: \"https://example.com/ws\" is not a URL; wss://... or ws:// is allowed" },
 		{ "no path", "[push]\npath = ws\n", ":5: path: \"ws\" is not the path of a URL; " },
 		{ "a path with a query", "[push]\npath = /ws?a\n", ":5: path: \"/ws?a\" is not the path of a URL" },
+		{ "no path to echo", "[push]\necho_path = echo\n", ":5: echo_path: \"echo\" is not the path of a URL" },
+		{ "an origin without its scheme", "[push]\norigins = example.com\n",
+		  ":5: origins: \"example.com\" is not an Origin; SCHEME://HOST[:PORT] without a path, null, or * for any is allowed" },
+		{ "an origin with a path", "[push]\norigins = https://a.example, https://B.example/\n",
+		  ":5: origins: \"https://B.example/\" is not an Origin" },
+		{ "an origin without a host", "[push]\norigins = https://\n", "is not an Origin" },
+		{ "an origin of a port alone", "[push]\norigins = https://:443\n", "is not an Origin" },
+		{ "an origin with no port behind the colon", "[push]\norigins = https://a.example:\n", "is not an Origin" },
+		{ "a port as no browser writes it", "[push]\norigins = https://a.example:0443\n", "is not an Origin" },
+		{ "a host with a star", "[push]\norigins = https://*.example.com\n", "is not an Origin" },
+		{ "a scheme that is none", "[push]\norigins = 1https://a\n", "is not an Origin" },
+		{ "no scheme before the sign", "[push]\norigins = ://a\n", "is not an Origin" },
+		{ "a colon where there is none", "[push]\norigins = a:b\n", "is not an Origin" },
+		{ "an origin past ASCII", "[push]\norigins = https://\xe4\xbd\xa0.cn\n", "is not an Origin" },
 		{ "no store", "[session]\nstore = /var/lib\n", ":5: store: is no store that is known; lmdb:DIRECTORY" },
 		{ "a store nowhere", "[session]\nstore = lmdb:\n", ":5: store: is no store that is known" },
 		{ "no address", "[login]\ntrusted_proxies = 10.0.0.1, ::1 proxy\n",
@@ -246,6 +262,10 @@ static void each_program_needs_only_its_own(void **state)
 	assert_said(":2: tls_cert: \"/nonexistent\" cannot be read");
 	assert_null(load("[push]\ntls_cert = /etc/passwd\n", CONFIG_FOR_PUSH));
 	assert_said(":1: tls_key: missing in [push], but tls_cert is set");
+	assert_null(load("[push]\necho_path = /ws\n", CONFIG_FOR_PUSH));
+	assert_said(":2: echo_path: echo_path and path are the same");
+	assert_null(load("[push]\npath = /x/\n\necho_path = /x\n", CONFIG_FOR_PUSH));
+	assert_said(":4: echo_path: echo_path and path are the same");
 	assert_null(load("[push]\nping_s = 30\nidle_s = 30\n", CONFIG_FOR_PUSH));
 	assert_said(":3: idle_s: a client would be closed before it is pinged");
 	assert_null(load("[push]\nping_s = 60\n", CONFIG_FOR_PUSH));
