@@ -12,6 +12,7 @@ enum {
 	PENDING_MAX = 32,		/* messages of one connection that wait for the history; then it is not read */
 	REPLAY_MAX = 500,		/* messages replayed to one joining connection; past it a gap is told */
 	HISTORY_LIMIT_MAX = 100,	/* messages in one answer to the history operation */
+	HISTORY_BYTES = 16 << 20,	/* bytes in it, and never more than queue_kb; past it fewer messages, but one */
 	MEMBERS_LISTED_MAX = 500,	/* members in one answer to the members operation */
 	PRESENCE_NAMED_MAX = 50,	/* members above which join and leave tell only the number */
 	PRESENCE_INTERVAL_MS = 1000,	/* least time between two join/leave events of one room */

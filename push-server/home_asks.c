@@ -193,6 +193,9 @@ void home_checked(struct server *server, struct ask *ask, enum error verdict, co
 
 /* --- the past and the present --- */
 
+/* About what an answer says of a message beside its stored text, and of one that was recalled. */
+enum { MESSAGE_EXTRA = 64, RECALLED_LEN = 256 };
+
 struct past {
 	struct buf words;
 	const char *room;
@@ -222,6 +225,40 @@ static int past_add(const struct history_entry *entry, void *arg)
 	return past->r;
 }
 
+/* How long the messages of a page are. */
+struct page {
+	uint64_t from;
+	size_t len[HISTORY_LIMIT_MAX];
+};
+
+static int page_measure(const struct history_entry *entry, void *arg)
+{
+	struct page *page = arg;
+	uint64_t i = entry->id - page->from;
+
+	if (i >= HISTORY_LIMIT_MAX)
+		return 1;
+	page->len[i] = (entry->is_recalled ? RECALLED_LEN : entry->len) + MESSAGE_EXTRA;
+	return 0;
+}
+
+/* From where on the messages up to `to` fit into one answer; *from stays when they all do.  -EIO. */
+static int page_begin(struct worker *w, const char *room, uint64_t *from, uint64_t to)
+{
+	struct page page = { .from = *from };
+	size_t left = (size_t)w->server->config->push.queue_kb * 1024;
+	uint64_t id = to;
+
+	if (left > HISTORY_BYTES)
+		left = HISTORY_BYTES;
+	if (history_each(w->past, room, *from, to, page_measure, &page) < 0)
+		return -EIO;
+	for (; id > *from && page.len[id - *from] + page.len[id - 1 - *from] <= left; id--)
+		left -= page.len[id - *from];
+	*from = id;
+	return 0;
+}
+
 static void history_take(struct worker *w, struct ask *ask)
 {
 	struct past past = { .words = BUF_INIT, .room = ask->room, .viewer = &ask->uid };
@@ -238,12 +275,19 @@ static void history_take(struct worker *w, struct ask *ask)
 	from = to >= limit ? to - limit + 1 : 1;
 	if (from < first)
 		from = first;
-	past.r = words_event(&past.words, "history", ask->room, h->presence.users, ask->cid);
+	past.r = from < to ? page_begin(w, ask->room, &from, to) : 0;
+	if (past.r == 0)
+		past.r = words_event(&past.words, "history", ask->room, h->presence.users, ask->cid);
 	if (past.r == 0)
 		past.r = buf_addf(&past.words, ",\"epoch\":\"%s\",\"messages\":[", history_epoch(w->server->history));
 	if (past.r == 0 && from <= to && to > 0 && history_each(w->past, ask->room, from, to, past_add, &past) < 0)
 		past.r = -EIO;
-	answer_one(w, ask, home_words(&past.words, past.r, 0, "],\"more\":%s", from > first && first && to ? "true" : "false"));
+	if (past.r < 0) {
+		buf_free(&past.words);
+		home_refuse(w, ask, past.r == -EMSGSIZE ? ERR_TOO_LARGE : ERR_STORE, NULL);
+	} else {
+		answer_one(w, ask, home_words(&past.words, past.r, 0, "],\"more\":%s", from > first && first && to ? "true" : "false"));
+	}
 	home_free_if_idle(h);
 }
 

@@ -235,6 +235,33 @@ test('history pages backwards to the first message', async () => {
 	assert.deepEqual([none.messages, none.more], [[], false]);
 });
 
+test('a page of history holds as much as queue_kb, and one message at least', async () => {
+	const room = newRoom();
+	await fill(room, 30, 8000);
+	const hong = await chat.join('小红', room), ids = [];
+	let before, more = true, pages = 0;
+	for (; more; pages++) {
+		const page = await hong.ask({ op: 'history', limit: 100, ...(before && { before }) });
+		assert.ok(JSON.stringify(page).length <= 65 << 10);
+		assert.ok(page.messages.length >= 7 || !page.more, `${page.messages.length} messages`);
+		ids.unshift(...page.messages.map((m) => m.id));
+		before = ids[0];
+		more = page.more;
+	}
+	assert.deepEqual(ids, range(1, 30));
+	assert.ok(pages <= 5, `${pages} pages`);
+	const broad = await startChat({ push: { queue_kb: 16, max_message_kb: 1024 } });
+	try {
+		const writer = await fill('r', 3, 100000, broad);
+		const page = await writer.ask({ op: 'history', limit: 100 });
+		assert.deepEqual([page.messages.map((m) => m.id), page.more], [[3], true]);
+		const last = await writer.ask({ op: 'history', limit: 100, before: 2 });
+		assert.deepEqual([last.messages.map((m) => m.id), last.more], [[1], false]);
+	} finally {
+		await broad.stop();
+	}
+});
+
 test('what is no longer kept is a gap, and the ids go on', async () => {
 	const small = await startChat({ history: { per_room: 20 } });
 	try {
