@@ -26,6 +26,7 @@ enum {
 	STALLED_BYTES = 16 << 10,	/* ... nor so much of it is a slow one: 4408 */
 	RESERVE_BLOCKS = 64,		/* of a worker, for when memory is short; used up, members are lost to their rooms */
 	RESERVE_BYTES = 192,		/* in each */
+	FLUSH_BYTES = 32 << 20,		/* that a room is told in one write; more in several */
 	ACCEPTS_PER_TURN = 64,
 	ACCEPT_PAUSE_MS = 100,		/* after running out of descriptors */
 	BACKLOG = 4096,

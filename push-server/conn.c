@@ -363,7 +363,7 @@ void conn_message(struct conn *c, enum frame_opcode opcode, const char *payload,
 		return;
 	chunk = worker_frame(w, opcode, payload, len, c->window_bits);
 	if (!chunk) {
-		conn_end(c);
+		conn_close(c, CLOSE_INTERNAL);
 		return;
 	}
 	metric_add(&w->metrics.messages_out, 1);

@@ -26,7 +26,7 @@ enum {
 
 enum {
 	BATCH_REQUESTS = 1000, BATCH_BYTES = 4 << 20,	/* one transaction carries no more */
-	TEXT_MAX = 16 << 20,
+	TEXT_MAX = (16 << 20) + (64 << 10),	/* the largest max_message_kb, and what the server adds to it */
 	SWEEP_ROOMS = 4, SWEEP_MESSAGES = 256,		/* idle rooms looked at, messages pruned, by each batch */
 	IDLE_ROOMS = 1000, IDLE_MESSAGES = 4096,	/* the same when nothing happens */
 	IDLE_MS = 60 * 1000

@@ -567,6 +567,9 @@ static void stored_error(struct worker *w, struct ask *ask, const struct history
 	case -ETIME:
 		home_refuse(w, ask, ERR_FORBIDDEN, "messages can be recalled within two minutes");
 		break;
+	case -EMSGSIZE:
+		home_refuse(w, ask, ERR_TOO_LARGE, NULL);
+		break;
 	default:
 		home_refuse(w, ask, ERR_STORE, NULL);
 		break;

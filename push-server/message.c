@@ -213,7 +213,7 @@ void request_binary(struct conn *c, const char *data, size_t len)
 		c->relay = relay_new(&c->worker->mailbox, conn_name(c), relay_high(c), relay_resume);
 	p = c->relay ? post_new(POST_BINARY, data, len) : NULL;
 	if (!p) {
-		conn_end(c);	/* a stream with a hole in it is worse than none */
+		conn_close(c, CLOSE_INTERNAL);	/* a stream with a hole in it is worse than none */
 		return;
 	}
 	p->has_uid = true;

@@ -144,6 +144,8 @@ void room_tell(struct room *r, struct post *p)
 		r->num = p->num;
 	if (r->count == 0)
 		return;
+	if (r->post_count && r->post_bytes + p->len > FLUSH_BYTES)
+		room_flush(r);
 	if (r->post_count == r->post_size) {
 		uint32_t size = r->post_size ? 2 * r->post_size : POSTS_LEAST;
 		struct post **posts = realloc(r->posts, size * sizeof(struct post *));
@@ -156,6 +158,7 @@ void room_tell(struct room *r, struct post *p)
 		}
 	}
 	r->posts[r->post_count++] = post_ref(p);
+	r->post_bytes += p->len;
 	if (!r->is_dirty) {
 		r->is_dirty = true;
 		r->next_dirty = r->worker->dirty_rooms;
@@ -190,7 +193,7 @@ static bool post_is_for(const struct post *p, const struct conn *c)
 		 p->sender.generation == c->generation);
 }
 
-/* Puts together what c gets, with *messages; NULL when that is nothing, or memory is short (then c is ended).  As
+/* Puts together what c gets, with *messages; NULL when that is nothing, or memory is short (then c is closed).  As
  * anonymous: as one who sent none of it. */
 static struct chunk *batch_build(struct batch *b, struct conn *c, bool as_anonymous, unsigned *messages)
 {
@@ -228,7 +231,7 @@ static struct chunk *batch_build(struct batch *b, struct conn *c, bool as_anonym
 		return chunk;
 	}
 short_of_memory:
-	conn_end(c);
+	conn_close(c, CLOSE_INTERNAL);
 	return NULL;
 }
 
@@ -259,7 +262,7 @@ static void batch_send(struct batch *b, struct conn *c)
 	} else {
 		if (!b->is_made[class]) {
 			b->chunks[class] = batch_build(b, c, true, &b->messages[class]);
-			b->is_made[class] = c->state != CONN_DEAD;
+			b->is_made[class] = conn_is_open(c);
 		}
 		chunk = b->chunks[class];
 		messages = b->messages[class];
@@ -322,6 +325,7 @@ void room_flush(struct room *r)
 	for (i = 0, count = r->post_count; i < count; i++)
 		post_unref(r->posts[i]);
 	r->post_count = 0;
+	r->post_bytes = 0;
 	fanout_measure(&r->worker->metrics, from_us);
 }
 

@@ -23,6 +23,7 @@ struct room {
 	uint32_t joining;		/* connections that wait for the home's answer */
 	struct post **posts;		/* of this turn, each referenced */
 	uint32_t post_count, post_size;
+	size_t post_bytes;
 	struct room *next_dirty;
 	bool is_dirty;
 	char name[ROOM_NAME_MAX + 1];

@@ -62,7 +62,7 @@ CONFIG_TEXT(push, listen, "127.0.0.1:8765", IS_LISTEN | NOT_EMPTY, "ADDRESS:PORT
 CONFIG_TEXT(push, path, "/ws", IS_PATH | NOT_EMPTY, "path of the WebSocket")
 CONFIG_TEXT(push, url, "", IS_WS_URL, "wss://example.com/ws: what tunnel URLs begin with; empty: base_url and path")
 CONFIG_INT(push, workers, 0, 0, 256, "threads; 0 = as many as cores")
-CONFIG_INT(push, max_message_kb, 16, 1, 65536, "largest message, in KiB")
+CONFIG_INT(push, max_message_kb, 16, 1, 16384, "largest message, in KiB")
 CONFIG_INT(push, ping_s, 25, 1, 3600, "seconds without a sign of life after which a client is pinged")
 CONFIG_INT(push, idle_s, 60, 2, 7200, "seconds without a sign of life after which it is closed")
 CONFIG_INT(push, handshake_s, 10, 1, 300, "seconds that a handshake may take")

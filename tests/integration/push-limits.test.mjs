@@ -235,6 +235,45 @@ describe('slow consumers', parallel, () => {
 		});
 });
 
+describe('the largest message that can be configured', parallel, () => {
+	const SIZE = 16384 * 1024;
+	withServer('is echoed, relayed, stored and told; one byte more is 1009', { push: { max_message_kb: 16384, queue_kb: 262144, rate: 0 } },
+		async (server) => {
+			const [a, b] = await Promise.all([server.login('甲'), server.login('乙')]);
+			const [wire, other, tunnel, echo] = await Promise.all([server.join(a, 'r'), server.join(b, 'r'),
+				server.open(`/ws?room=r&dialect=tunnel&${b.query}`), server.open('/echo')]);
+			for (const one of [wire, other, tunnel, echo])
+				one.patience_ms = 60000;	// sanitizers take their time
+			const binary = Buffer.alloc(SIZE, 'b');
+			echo.send(frame(BINARY, binary));
+			assert.ok((await echo.frame()).payload.equals(binary));
+			const text = (cid) => {
+				const head = `{"text":true,"cid":"${cid}","content":"`;
+				return Buffer.from(`${head}${'x'.repeat(SIZE - head.length - 2)}"}`);
+			};
+			const whole = frame(TEXT, text('c0'));
+			assert.equal(whole.length, SIZE + 14);
+			wire.send(whole);
+			assert.equal((await wire.event('message')).cid, 'c0');
+			assert.equal((await other.event('message')).cid, 'c0');
+			while (!(await tunnel.message()).startsWith('message:{"type":"speak"'))
+				;
+			for (const cid of ['c1', 'c2', 'c3'])	// more than goes into one write
+				wire.send(frame(TEXT, text(cid)));
+			for (const cid of ['c1', 'c2', 'c3'])
+				assert.equal((await other.event('message')).cid, cid);
+			other.send(frame(BINARY, binary));
+			for (let got; got?.opcode !== BINARY;)
+				got = await wire.frame();
+			other.send(frame(TEXT, '{"op":"history","limit":100,"cid":"h"}'));
+			const page = await other.event('history');
+			assert.deepEqual([page.messages.map((m) => m.id), page.more], [[4], true], 'one at least');
+			assert.equal(page.messages[0].content.length + 37, SIZE);
+			wire.send(frame(TEXT, '', { declared: SIZE + 1 }));
+			assert.equal(await wire.closeCode(), 1009);
+		});
+});
+
 describe('memory', parallel, () => {
 	withServer('past the mark new connections get 503, and nobody who is in is harmed', { push: { max_memory_mb: 1 } }, async (server) => {
 		const early = await server.open('/echo');

@@ -175,6 +175,8 @@ static void mistakes_are_named_with_their_place(void **state)
 		  ":5: url: \"https://example.com/ws\" is not a URL; wss://... or ws:// is allowed" },
 		{ "no path", "[push]\npath = ws\n", ":5: path: \"ws\" is not the path of a URL; " },
 		{ "a path with a query", "[push]\npath = /ws?a\n", ":5: path: \"/ws?a\" is not the path of a URL" },
+		{ "messages larger than can be handed on", "[push]\nmax_message_kb = 16385\n",
+		  ":5: max_message_kb: 16385 is out of range; 1 to 16384 is allowed" },
 		{ "no path to echo", "[push]\necho_path = echo\n", ":5: echo_path: \"echo\" is not the path of a URL" },
 		{ "an origin without its scheme", "[push]\norigins = example.com\n",
 		  ":5: origins: \"example.com\" is not an Origin; SCHEME://HOST[:PORT] without a path, null, or * for any is allowed" },

@@ -82,6 +82,11 @@ static void bad_requests_are_refused_alone(void **state)
 	request_init(&q, HISTORY_APPEND, "lobby", UID_A);
 	q.text_len = 5;
 	assert_int_equal(ask(h, &q), -EINVAL);
+	q.text = calloc(1, TEXT_MAX + 1);
+	assert_non_null(q.text);
+	q.text_len = TEXT_MAX + 1;
+	assert_int_equal(ask(h, &q), -EMSGSIZE);
+	free(q.text);
 	assert_int_equal(value_ask(h, HISTORY_SET, TABLE_COUNT, "k", "v", 0, NULL), -EINVAL);
 	assert_int_equal(value_ask(h, HISTORY_SET, TABLE_MARKS, "", "v", 0, NULL), -EINVAL);
 	assert_int_equal(append(h, "lobby", "one"), 1);
