@@ -23,6 +23,8 @@
 #include "takeover.h"
 #include "tls.h"
 
+enum { TRIM_MS = 5000 };	/* less than a refused client is told to wait */
+
 static int usage(FILE *to, int status)
 {
 	fputs("usage: push-server [-c FILE] [-t] [-V] [-h]\n"
@@ -75,11 +77,28 @@ static uint64_t memory_private(void)
 	return used.private_bytes;
 }
 
-static void housekeeping(struct server *s, unsigned second)
+/* What was freed counts as used while malloc keeps it, so that is given back before anybody is refused, and again while
+ * they are: a crowd that has gone keeps nobody out.  Workers that want memory wait meanwhile, so at most a hundredth of
+ * the time goes into it. */
+static bool memory_is_over(uint64_t mark, int64_t *trim_due_ms)
+{
+	int64_t from_ms = clock_mono_ms(), wait_ms;
+
+	if (mark == 0 || memory_private() <= mark)
+		return false;
+	if (from_ms < *trim_due_ms)
+		return true;
+	malloc_trim(0);
+	wait_ms = 100 * (clock_mono_ms() - from_ms);
+	*trim_due_ms = from_ms + (wait_ms > TRIM_MS ? wait_ms : TRIM_MS);
+	return memory_private() > mark;
+}
+
+static void housekeeping(struct server *s, unsigned second, int64_t *trim_due_ms)
 {
 	uint64_t mark = (uint64_t)s->config->push.max_memory_mb << 20;
 	struct store *store = server_store(s);
-	bool is_over = mark && memory_private() > mark;
+	bool is_over = memory_is_over(mark, trim_due_ms);
 
 	if (is_over != atomic_exchange(&s->is_over_memory, is_over))
 		log_warn("memory", "over_mark=%s mark_mb=%lld", is_over ? "yes" : "no",
@@ -113,13 +132,14 @@ static void wait_for_drain(struct server *s)
 static void serve(struct server *s, const sigset_t *set, const char *path, char *argv[])
 {
 	struct timespec second = { 1, 0 };
+	int64_t trim_due_ms = 0;
 	unsigned seconds = 0;
 	int control, signal_number;
 
 	for (;;) {
 		signal_number = sigtimedwait(set, NULL, &second);
 		if (signal_number < 0) {
-			housekeeping(s, ++seconds);
+			housekeeping(s, ++seconds, &trim_due_ms);
 		} else if (signal_number == SIGHUP) {
 			reload(s);
 		} else if (signal_number == SIGUSR2) {
