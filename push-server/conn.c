@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "addresses.h"
+#include "catchup.h"
 #include "home.h"
 #include "input.h"
 #include "output.h"
@@ -109,6 +110,7 @@ void conn_free(struct conn *c)
 	output_free(c->out);
 	tls_free(c->tls);
 	relay_unref(c->relay);
+	catchup_free(c);
 	free(c->wish);
 	free(c->more);
 	free(c);
@@ -179,6 +181,17 @@ static void conn_count_close(struct conn *c, enum close_code code)
 	}
 }
 
+void conn_touch(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	if (c->is_dirty || c->is_writing || c->state == CONN_DEAD)
+		return;
+	c->is_dirty = true;
+	c->next = w->dirty_conns;
+	w->dirty_conns = c;
+}
+
 static void conn_queue(struct conn *c, struct chunk *chunk, uint32_t skip, bool is_told)
 {
 	struct worker *w = c->worker;
@@ -188,11 +201,7 @@ static void conn_queue(struct conn *c, struct chunk *chunk, uint32_t skip, bool 
 		return;
 	}
 	metric_set(&w->metrics.queued_bytes, metric_get(&w->metrics.queued_bytes) + chunk->len - skip);
-	if (!c->is_dirty && !c->is_writing) {
-		c->is_dirty = true;
-		c->next = w->dirty_conns;
-		w->dirty_conns = c;
-	}
+	conn_touch(c);
 }
 
 /* Queues a control frame. */
@@ -416,6 +425,8 @@ void conn_flush(struct conn *c)
 		conn_shut(c);
 	if ((c->pauses & PAUSE_OUTPUT) && !conn_owes(c, 2))
 		conn_resume(c, PAUSE_OUTPUT);
+	if (c->is_catching_up && c->state == CONN_OPEN && !conn_owes(c, 2))
+		catchup_go_on(c);
 	if (c->state != CONN_DEAD)
 		conn_watch(c);
 }

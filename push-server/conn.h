@@ -16,6 +16,7 @@
 #include "post.h"
 #include "uid.h"
 
+struct catchup;
 struct handshake;
 struct input;
 struct output;
@@ -58,6 +59,7 @@ struct conn {
 	uint8_t state, pauses, dialect;
 	uint8_t window_bits;	/* what the peer can inflate; 0 without compression */
 	bool wants_all : 1;	/* events=all */
+	bool is_catching_up : 1;	/* catching_up is not NULL */
 	bool is_dirty : 1, is_writing : 1, is_reading : 1;
 	bool closed_by_peer : 1, is_counted : 1, is_address_counted : 1;
 	uint8_t rate_strikes, bad_strikes;
@@ -69,6 +71,7 @@ struct conn {
 	char *wish;		/* the URL's query, until a dialect that joins later has read it */
 	struct place place;	/* its first room */
 	struct place *more;	/* the others */
+	struct catchup *catching_up;	/* replays that are under way */
 	int64_t rate_due_us;	/* when the next message would be exactly on rate */
 	uint8_t session[SESSION_ID_LEN];
 	uint8_t address[IPADDR_LEN];
@@ -117,8 +120,11 @@ void conn_close(struct conn *c, enum close_code code);
 /* The end, now: no close frame. */
 void conn_end(struct conn *c);
 
-/* Writes what is queued; for the end of the turn. */
+/* Writes what is queued, and asks for more of a replay when little waits; for the end of the turn. */
 void conn_flush(struct conn *c);
+
+/* It is flushed at the end of this turn, whether or not anything is queued. */
+void conn_touch(struct conn *c);
 
 void conn_pause(struct conn *c, enum conn_pause why);
 void conn_resume(struct conn *c, enum conn_pause why);

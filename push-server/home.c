@@ -384,7 +384,8 @@ static bool home_is_entry(const struct ask *ask, enum error e)
 /* False when memory is short: nothing was sent. */
 static bool answer_mail(struct worker *w, struct ask *ask, enum error e, struct post **posts, uint32_t count)
 {
-	struct reply *reply = count && posts[0] ? calloc(1, sizeof(*reply) + count * sizeof(struct post *)) : NULL;
+	bool is_whole = count == 0 || posts[0];
+	struct reply *reply = is_whole ? calloc(1, sizeof(*reply) + count * sizeof(struct post *)) : NULL;
 	uint32_t i;
 
 	for (i = 0; i < count; i++) {
@@ -402,6 +403,8 @@ static bool answer_mail(struct worker *w, struct ask *ask, enum error e, struct 
 	reply->error = e;
 	reply->is_entry = home_is_entry(ask, e);
 	reply->uid = ask->uid;
+	reply->from = ask->number;
+	reply->next = ask->next;
 	snprintf(reply->room, sizeof(reply->room), "%s", ask->room);
 	worker_send(w, ask->from.worker, &reply->mail);
 	return true;

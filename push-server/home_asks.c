@@ -423,6 +423,9 @@ void home_take(struct worker *w, struct ask *ask)
 	case REQUEST_JOIN:
 		home_join(w, ask);
 		return;
+	case REQUEST_CATCH_UP:
+		home_catch_up(w, ask);
+		return;
 	case REQUEST_MESSAGE:
 		message_take(w, ask);
 		return;

@@ -37,6 +37,7 @@ struct post *home_words(struct buf *words, int r, uint32_t num, const char *more
 struct post *home_message_post(const char *room, const struct history_entry *entry);
 
 void home_join(struct worker *w, struct ask *ask);
+void home_catch_up(struct worker *w, struct ask *ask);
 void home_take(struct worker *w, struct ask *ask);
 
 #endif

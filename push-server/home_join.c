@@ -9,10 +9,12 @@
 #include "server.h"
 #include "words.h"
 
-/* What is replayed: the posts behind the welcome. */
+/* What is replayed at once: the posts behind the welcome, as many as may wait for one connection. */
 struct replay {
 	struct post *posts[REPLAY_MAX + 2];	/* welcome, gap, messages */
-	uint32_t count;
+	uint32_t count, messages;
+	size_t left;				/* bytes that there still is a place for */
+	uint64_t next;				/* the first message for which there is none; 0 */
 	const char *room;
 	bool is_short_of_memory;
 };
@@ -40,15 +42,43 @@ struct post *home_message_post(const char *room, const struct history_entry *ent
 static int replay_add(const struct history_entry *entry, void *arg)
 {
 	struct replay *replay = arg;
-	struct post *p = home_message_post(replay->room, entry);
+	struct post *p;
 
-	if (!p || replay->count == REPLAY_MAX + 2) {
-		replay->is_short_of_memory = true;
-		post_unref(p);
+	if (replay->messages == REPLAY_MAX || (replay->messages && entry->len > replay->left)) {
+		replay->next = entry->id;
 		return 1;
 	}
+	if (!(p = home_message_post(replay->room, entry))) {
+		replay->is_short_of_memory = true;
+		return 1;
+	}
+	replay->left -= p->len < replay->left ? p->len : replay->left;
+	replay->messages++;
 	replay->posts[replay->count++] = p;
 	return 0;
+}
+
+/* Adds the messages from there on.  A quarter of what may wait for a connection at all, since the connection asks for the
+ * next piece while some of this one still waits. */
+static void replay_fill(struct replay *replay, struct home *h, uint64_t from)
+{
+	replay->left = (size_t)h->worker->server->config->push.queue_kb * 1024 / 4;
+	if (from <= h->last && history_each(h->worker->past, h->name, from, h->last, replay_add, replay) < 0)
+		replay->is_short_of_memory = true;
+}
+
+/* false when some of it could not be made: a promise of all of them would be false, and nothing is told. */
+static bool replay_is_good(struct replay *replay)
+{
+	uint32_t i;
+
+	for (i = 0; i < replay->count && !replay->is_short_of_memory; i++)
+		replay->is_short_of_memory = !replay->posts[i];
+	if (!replay->is_short_of_memory)
+		return true;
+	for (i = 0; i < replay->count; i++)
+		post_unref(replay->posts[i]);
+	return false;
 }
 
 /* Which messages the joining one gets: from, or last + 1 for none.  *is_whole: all that it missed. */
@@ -105,13 +135,13 @@ static struct post *join_welcome(struct home *h, const struct ask *ask, bool is_
 	return home_words(&words, r, h->presence.users, "%s", "");
 }
 
-static struct post *join_gap(struct home *h, const struct ask *ask, uint64_t from)
+static struct post *join_gap(struct home *h, uint64_t since, uint64_t from)
 {
 	struct buf words = BUF_INIT;
 	int r = words_event(&words, "gap", h->name, h->presence.users, NULL);
 
 	return home_words(&words, r, h->presence.users, ",\"since\":%llu,\"first\":%llu,\"id\":%llu,\"epoch\":\"%s\"",
-			  (unsigned long long)ask->number, (unsigned long long)from, (unsigned long long)h->last,
+			  (unsigned long long)since, (unsigned long long)from, (unsigned long long)h->last,
 			  history_epoch(h->worker->server->history));
 }
 
@@ -121,7 +151,6 @@ void home_join(struct worker *w, struct ask *ask)
 	bool is_whole, is_new = false;
 	struct home *h;
 	uint64_t from;
-	uint32_t i;
 	int r;
 
 	if (!people_may_enter(w, ask->room, &ask->uid)) {
@@ -149,17 +178,41 @@ void home_join(struct worker *w, struct ask *ask)
 	from = replay_from(h, ask, &is_whole);
 	replay.posts[replay.count++] = join_welcome(h, ask, is_whole);
 	if (ask->has_since && !is_whole)
-		replay.posts[replay.count++] = join_gap(h, ask, from);
-	if (from <= h->last && history_each(w->past, h->name, from, h->last, replay_add, &replay) < 0)
-		replay.is_short_of_memory = true;
-	if (replay.is_short_of_memory || !replay.posts[0] || !replay.posts[replay.count - 1]) {
-		/* A promise of all of them would be false: the client asks again. */
-		for (i = 0; i < replay.count; i++)
-			post_unref(replay.posts[i]);
+		replay.posts[replay.count++] = join_gap(h, ask->number, from);
+	/* However often it asks anew, messages are read for it only as it takes them. */
+	if (!ask->is_again)
+		replay_fill(&replay, h, from);
+	else if (from <= h->last)
+		replay.next = from;
+	if (!replay_is_good(&replay)) {
 		if (!ask->is_again)
 			home_left(h, ask->from.worker, &ask->uid, true);
 		home_refuse(w, ask, ERR_STORE, NULL);
 		return;
 	}
+	ask->next = replay.next;
+	home_answer(w, ask, ERR_NONE, replay.posts, replay.count);
+}
+
+void home_catch_up(struct worker *w, struct ask *ask)
+{
+	struct replay replay = { .room = ask->room };
+	struct home *h = home_get(w, ask->room, false);
+	uint64_t first = 0, last = 0, from = ask->number;
+
+	if (!h || history_bounds(w->past, ask->room, &first, &last) < 0) {
+		home_refuse(w, ask, ERR_STORE, NULL);
+		return;
+	}
+	if (first > from) {	/* they were too old by the time they were asked for */
+		from = first;
+		replay.posts[replay.count++] = join_gap(h, ask->number - 1, from);
+	}
+	replay_fill(&replay, h, from);
+	if (!replay_is_good(&replay)) {
+		home_refuse(w, ask, ERR_STORE, NULL);
+		return;
+	}
+	ask->next = replay.next;
 	home_answer(w, ask, ERR_NONE, replay.posts, replay.count);
 }

@@ -1,6 +1,7 @@
 /* reply.c - what the rooms' homes answer, on its way to the connections that asked. */
 #include <stdlib.h>
 
+#include "catchup.h"
 #include "conn.h"
 #include "home.h"
 #include "request_internal.h"
@@ -67,9 +68,16 @@ static void reply_take(struct conn *c, const struct reply *reply)
 		room_flush(r);
 	if (c->state != CONN_OPEN)
 		return;
+	if (reply->kind == REQUEST_CATCH_UP) {
+		catchup_take(c, reply);
+		return;
+	}
 	if (reply->kind == REQUEST_JOIN && reply->error != ERR_NONE)
 		reply_refuse_entry(c, reply);
 	reply_tell(c, reply);
+	/* It may have left again meanwhile, and been told so before. */
+	if (reply->kind == REQUEST_JOIN && reply->next && r && room_place(r, c) && catchup_begin(c, r, reply->next) < 0)
+		conn_end(c);
 }
 
 void request_lost(struct mail *mail, void *worker)

@@ -143,6 +143,8 @@ bool request_session(struct conn *c, struct member *who, const char *cid, uint32
 /* What answers may be long is asked for twice at a time, not PENDING_MAX times. */
 static unsigned request_weight(enum request_kind kind)
 {
+	if (kind == REQUEST_CATCH_UP)	/* one a room at a time, and only while little waits */
+		return 0;
 	return kind == REQUEST_JOIN || kind == REQUEST_HISTORY ? PENDING_MAX / 2 : 1;
 }
 

@@ -17,7 +17,8 @@ struct worker;
 
 enum request_kind {
 	REQUEST_MESSAGE, REQUEST_JOIN, REQUEST_LEAVE, REQUEST_HISTORY, REQUEST_MEMBERS, REQUEST_RECALL, REQUEST_TYPING,
-	REQUEST_READ, REQUEST_PING, REQUEST_CONSENT, REQUEST_MUTE, REQUEST_UNMUTE, REQUEST_KICK
+	REQUEST_READ, REQUEST_PING, REQUEST_CONSENT, REQUEST_MUTE, REQUEST_UNMUTE, REQUEST_KICK,
+	REQUEST_CATCH_UP	/* no client's: the next piece of a replay (catchup.h) */
 };
 
 /* A request on its way to the room's home and, as an answer, back.  Sent as mail; the home owns it. */
@@ -32,7 +33,8 @@ struct ask {
 	struct uid uid;			/* who asks */
 	struct uid whom;		/* MUTE, KICK: whom it is about */
 	bool has_since, is_again, is_operator, is_checked;	/* is_again: JOIN of a room that it is in */
-	uint64_t number;		/* since, before, or a message's id */
+	uint64_t number;		/* since, before, or a message's id; CATCH_UP: the first one wanted */
+	uint64_t next;			/* out, JOIN and CATCH_UP: where the replay goes on; 0: it is at its end */
 	uint32_t limit;			/* HISTORY: messages; MUTE: seconds, 0 for ever */
 	char *text;			/* MESSAGE: fields up to and with avatarUrl, then a comma; owned */
 	size_t text_len;
@@ -63,6 +65,7 @@ struct reply {
 	bool is_entry;			/* JOIN: the user counts as one connection more in the room */
 	struct uid uid;			/* whose */
 	enum error error;		/* ERR_NONE, or why it was refused */
+	uint64_t from, next;		/* of the ask: number and next */
 	char room[ROOM_NAME_MAX + 1];
 	uint32_t count;
 	struct post *posts[];		/* the answer first; what is replayed behind it */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catchup.h"
 #include "clock.h"
 #include "conn.h"
 #include "request.h"
@@ -116,6 +117,8 @@ void room_leave(struct room *r, struct conn *c)
 		r->members[place->index] = last;
 		room_place(r, last)->index = place->index;
 	}
+	if (c->is_catching_up)
+		catchup_drop(c, r);
 	/* The places stay in the order in which the rooms were joined. */
 	if (place == &c->place) {
 		if (c->more_count)
@@ -183,8 +186,10 @@ struct batch {
 	uint64_t senders;		/* one bit for each sender's hash: whose copy may differ */
 };
 
-static bool post_is_for(const struct post *p, const struct conn *c)
+static bool post_is_for(const struct post *p, const struct conn *c, const struct room *r)
 {
+	if (p->kind == POST_MESSAGE && c->is_catching_up && catchup_is(c, r))
+		return false;		/* it comes from the history */
 	if (p->is_wanted_only && !c->wants_all)
 		return false;
 	if (!post_is_for_user(p, &c->uid))
@@ -209,7 +214,7 @@ static struct chunk *batch_build(struct batch *b, struct conn *c, bool as_anonym
 		bool is_same_user = !as_anonymous && p->has_uid && uid_equal(&p->uid, &c->uid);
 		int opcode;
 
-		if (as_anonymous ? p->is_for_uid || (p->is_wanted_only && !c->wants_all) : !post_is_for(p, c))
+		if (as_anonymous ? p->is_for_uid || (p->is_wanted_only && !c->wants_all) : !post_is_for(p, c, b->room))
 			continue;
 		buf_reset(&w->scratch);
 		opcode = dialect_of(c->dialect)->encode(w, p, is_same_user && p->kind == POST_MESSAGE, &w->scratch);
@@ -257,7 +262,7 @@ static void batch_send(struct batch *b, struct conn *c)
 	unsigned class = conn_class(c), messages;
 	struct chunk *chunk;
 
-	if (has_small_window || batch_is_sender(b, c)) {
+	if (has_small_window || c->is_catching_up || batch_is_sender(b, c)) {
 		chunk = batch_build(b, c, false, &messages);
 	} else {
 		if (!b->is_made[class]) {
