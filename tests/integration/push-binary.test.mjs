@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -89,6 +90,27 @@ test('20 MB arrive byte for byte while the others chat', async () => {
 	assert.equal(heard(), SIZE);
 	sender.destroy();
 	receiver.destroy();
+});
+
+test('a plain pipe of a file, its chunks as Node reads and joins them, arrives with max_message_kb = 128', async () => {
+	const wide = await startChat({ push: { max_message_kb: 128 } });
+	try {
+		const file = path.join(wide.sys.dir, 'file'), sent = crypto.randomBytes(4 << 20);
+		fs.writeFileSync(file, sent);
+		for (const source of [() => fs.createReadStream(file), () => fs.createReadStream(file, { highWaterMark: 15000 })]) {
+			const room = newRoom(), receiver = await wide.join('小红', room), { headers } = await wide.session('小明');
+			const sender = websocketStream(`${wide.url}?room=${room}`, { headers, perMessageDeflate: false });
+			sender.on('error', () => {});
+			source().pipe(sender);
+			const length = () => receiver.binary.reduce((sum, piece) => sum + piece.length, 0);
+			while (length() < sent.length)
+				await Promise.race([once(receiver.socket, 'message'), receiver.closed.then(() => assert.fail('closed'))]);
+			assert.ok(Buffer.concat(receiver.binary).equals(sent));
+			await receiver.event('leave');	// pipe ends the stream behind the file
+		}
+	} finally {
+		await wide.stop();
+	}
 });
 
 test('pieces keep their borders and their order, and the sender does not hear its own', async () => {
