@@ -90,7 +90,7 @@ static bool is_too_large(char *const *variables)
 {
 	size_t size = 0, i;
 
-	for (i = 0; variables[i] && i <= VARIABLES_MAX && size <= VARIABLES_SIZE_MAX; i++)
+	for (i = 0; i <= VARIABLES_MAX && size <= VARIABLES_SIZE_MAX && variables[i]; i++)
 		size += strlen(variables[i]);
 	return i > VARIABLES_MAX || size > VARIABLES_SIZE_MAX;
 }

@@ -280,11 +280,23 @@ static bool set_defaults(struct config *c)
 	return true;
 }
 
+/* For config_blame. */
+static void keep_lines(struct load *l)
+{
+	int *lines = calloc(CONFIG_KEY_COUNT, sizeof(*lines));
+	size_t i;
+
+	for (i = 0; lines && i < CONFIG_KEY_COUNT; i++)
+		lines[i] = l->lines[i] ? l->lines[i] : missing_line(l, &config_keys[i]);
+	l->config->lines = lines;
+	if (!lines)
+		load_failed(l, 0, "%s", strerror(ENOMEM));
+}
+
 struct config *config_load(const char *path, enum config_for who, char why[static CONFIG_WHY_SIZE])
 {
 	struct load *l = calloc(1, sizeof(*l));
 	struct config *c = calloc(1, sizeof(*c));
-	size_t i;
 
 	if (!path)
 		path = getenv("WXCHAT_CONFIG");
@@ -308,14 +320,11 @@ struct config *config_load(const char *path, enum config_for who, char why[stati
 		check_needed(l, who);
 	if (!l->is_failed && !(c->session_dir = strdup(c->session.store + strlen("lmdb:"))))
 		load_failed(l, 0, "%s", strerror(ENOMEM));
-	if (!l->is_failed && !(c->lines = calloc(CONFIG_KEY_COUNT, sizeof(*c->lines))))
-		load_failed(l, 0, "%s", strerror(ENOMEM));
+	if (!l->is_failed)
+		keep_lines(l);
 	if (l->is_failed) {
 		config_free(c);
 		c = NULL;
-	} else {
-		for (i = 0; i < CONFIG_KEY_COUNT; i++)
-			c->lines[i] = l->lines[i] ? l->lines[i] : missing_line(l, &config_keys[i]);
 	}
 	free(l);
 	return c;

@@ -217,10 +217,10 @@ static void mdb_lead(struct mdb *m, struct mdb_job *own)
 	mdb_choose_leader(m);
 	pthread_mutex_unlock(&m->queue_lock);
 	log_hold();
-	for (job = jobs; job; job = jobs) {
+	while ((job = jobs)) {
 		jobs = job->next;	/* a finished call takes its job with it */
 		if (job == own)
-			own->is_done = true;
+			job->is_done = true;
 		else
 			mdb_finish(m, job);
 	}

@@ -94,11 +94,6 @@ static void check_answer(const struct exchange *x)
 		assert((unsigned char)*p >= 0x20 || (*p == '\r' && p[1] == '\n') || (*p == '\n' && p[-1] == '\r'));
 }
 
-static void on_ended(struct call *c)
-{
-	(void)c;	/* check_answer sees whether it was answered */
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static bool ready;
