@@ -94,10 +94,10 @@ test('risky words are refused before anybody sees them', async (t) => {
 	for (const content of [`hi\0${RISKY}`, [RISKY], { word: RISKY }])
 		assert.equal((await bad.ask({ text: true, content })).reason, 'ERR_RISKY_CONTENT', JSON.stringify(content));
 	const tunnel = new WebSocket(`ws://127.0.0.1:${sys.pushPort}/ws?room=r&dialect=tunnel`, { headers: bad.session.headers });
+	const told = new Promise((resolve) => tunnel.on('message', (data) => String(data).includes('ERR_RISKY_CONTENT') && resolve()));
 	await once(tunnel, 'open');
 	tunnel.send(`message:${JSON.stringify({ type: 'speak', content: { word: `\0${RISKY}` } })}`);
-	for (let told = ''; !told.includes('ERR_RISKY_CONTENT');)
-		told = String((await once(tunnel, 'message'))[0]);
+	await told;
 	tunnel.close();
 	const counted = await metrics(sys);
 	assert.equal(metricSum(counted, 'wxchat_checks_refused_total'), 6);
