@@ -1,5 +1,5 @@
 /* home_internal.h - what the files of a room's home share: home.c (who is there, and telling), home_join.c (joining and
- * replaying), home_asks.c (the other requests and what the history answers). */
+ * replaying), home_past.c (the past and the members), home_asks.c (the other requests, and what the history answers). */
 #ifndef WXCHAT_HOME_INTERNAL_H
 #define WXCHAT_HOME_INTERNAL_H
 
@@ -29,6 +29,11 @@ void home_who(struct worker *w, const struct uid *uid, struct member *out);
 void home_answer(struct worker *w, struct ask *ask, enum error e, struct post **posts, uint32_t count);
 void home_refuse(struct worker *w, struct ask *ask, enum error e, const char *message);
 
+void home_answer_one(struct worker *w, struct ask *ask, struct post *p);
+
+/* Users in the room that is asked. */
+uint32_t home_num(struct worker *w, const struct ask *ask);
+
 /* The end of an event's text: adds what more says (printf) and the brace, and makes the post; r is the outcome so far. */
 struct post *home_words(struct buf *words, int r, uint32_t num, const char *more, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -39,5 +44,7 @@ struct post *home_message_post(const char *room, const struct history_entry *ent
 void home_join(struct worker *w, struct ask *ask);
 void home_catch_up(struct worker *w, struct ask *ask);
 void home_take(struct worker *w, struct ask *ask);
+void home_past(struct worker *w, struct ask *ask);
+void home_members(struct worker *w, struct ask *ask);
 
 #endif
