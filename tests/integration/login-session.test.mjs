@@ -166,6 +166,25 @@ test('logins that wait for a slow WeChat hold up nobody who does not need it', a
 	assert.deepEqual(statuses.filter((status) => status !== 200 && status !== 503), []);
 });
 
+test('a login that waits for WeChat ends as it began, whatever is reloaded meanwhile', async (t) => {
+	const own = await startSystem({ web: 'nginx', config: { wechat: { timeout_ms: 5000 } } });
+	t.after(() => own.stop());
+	await own.fault('delay', { ms: 700 });
+	const code = await own.code('reload');
+	const login = own.call('POST', 'login', { json: { code } });
+	while (((await own.sandbox('GET', 'log')).counts['/sns/jscode2session'] ?? 0) === 0)
+		await sleep(5);
+	own.rewriteConfig({ session: { max_age: 5 } });
+	own.loginProgram.child.kill('SIGHUP');
+	await own.loginProgram.line(/ reloaded /);
+	const { status, body } = await login;
+	assert.equal(status, 200);
+	assert.ok(body.session.expires - body.data.time > 5, 'the new life came over an old login');
+	await own.noFaults();
+	const next = (await own.call('POST', 'login', { json: { code: await own.code('reload') } })).body;
+	assert.equal(next.session.expires - next.data.time, 5);
+});
+
 test('credentials may come in parts, and beside what a gateway adds', async () => {
 	const s = await sys.login('parts');
 	const jwt = { authorization: `Bearer ${'eyJhbGciOiJIUzI1NiJ9.'.repeat(20)}x` };
