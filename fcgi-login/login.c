@@ -45,7 +45,8 @@ static enum error login_read(struct call *c, struct login *lg)
 	if (e != ERR_NONE && e != ERR_BAD_REQUEST)
 		return e;
 	lg->code = params_get(p, "X-WX-Code", "code");
-	if (e == ERR_BAD_REQUEST && !lg->code)	/* with a code in header or query whatever is in the body is not wanted */
+	/* With a code in header or query whatever the body is is not wanted, once it is whole: who has let go waits for nothing. */
+	if (e == ERR_BAD_REQUEST && (!lg->code || !c->rq->body_ended))
 		return call_fail(c, e, "the body is not the JSON object or form that it should be");
 	lg->encrypted = params_get(p, "X-WX-Encrypted-Data", "encryptedData");
 	lg->iv = params_get(p, "X-WX-IV", "iv");

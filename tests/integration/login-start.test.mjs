@@ -36,6 +36,15 @@ function start(args, options) {
 	return new Program(program, args, options);
 }
 
+// A request as a web server sends it; names and values of less than 128 bytes.
+function fastcgi(params, body = '') {
+	const record = (type, content) => Buffer.concat([Buffer.from([1, type, 0, 1, content.length >> 8, content.length & 255, 0, 0]), content]);
+	const pairs = Object.entries(params)
+		.map(([name, value]) => Buffer.concat([Buffer.from([name.length, value.length]), Buffer.from(name + value)]));
+	return Buffer.concat([record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), record(4, Buffer.concat(pairs)), record(4, Buffer.alloc(0)),
+		...(body ? [record(5, Buffer.from(body))] : []), record(5, Buffer.alloc(0))]);
+}
+
 test('it says what it is and what it wants', async () => {
 	assert.match((await run(['-V'])).stdout, /^fcgi-login \d+\.\d+\.\d+\n$/);
 	const help = await run(['-h']);
@@ -134,12 +143,8 @@ test('whoever comes during a stop is refused at once, and silence does not hold 
 	await once(silent, 'connect');
 	await own.fault('hang');
 	// a login that waits for WeChat keeps the program alive meanwhile
-	const record = (type, content) => Buffer.concat([Buffer.from([1, type, 0, 1, content.length >> 8, content.length & 255, 0, 0]), content]);
-	const pairs = Object.entries({ REQUEST_METHOD: 'GET', REQUEST_URI: '/login', HTTP_X_WX_CODE: 'c' })
-		.map(([name, value]) => Buffer.concat([Buffer.from([name.length, value.length]), Buffer.from(name + value)]));
 	const login = net.connect(own.loginSocket);
-	login.write(Buffer.concat([record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), record(4, Buffer.concat(pairs)),
-		record(4, Buffer.alloc(0)), record(5, Buffer.alloc(0))]));
+	login.write(fastcgi({ REQUEST_METHOD: 'GET', REQUEST_URI: '/login', HTTP_X_WX_CODE: 'c' }));
 	const answered = once(login, 'data');
 	while (((await own.sandbox('GET', 'log')).counts['/sns/jscode2session'] ?? 0) === 0)
 		await new Promise((resolve) => setTimeout(resolve, 10));
@@ -157,6 +162,16 @@ test('whoever comes during a stop is refused at once, and silence does not hold 
 	assert.match(String((await answered)[0]), /ERR_WECHAT_TIMEOUT/);
 	assert.deepEqual(await own.loginProgram.exited, { code: 0, signal: null });
 	assert.ok(!own.loginProgram.text().includes('still being served'));
+});
+
+test('a body that was cut short is refused, though the code came in a header', async (t) => {
+	const own = await startSystem({ web: null });
+	t.after(() => own.stop());
+	const socket = net.connect(own.loginSocket);
+	socket.write(fastcgi({ REQUEST_METHOD: 'POST', REQUEST_URI: '/login', CONTENT_LENGTH: '10', HTTP_X_WX_CODE: await own.code('cut') }, '{"a'));
+	const [answer] = await once(socket, 'data');
+	assert.match(String(answer), /Status: 400 .*ERR_BAD_REQUEST/s);
+	socket.destroy();
 });
 
 test('a service manager may pass on the socket', async () => {
