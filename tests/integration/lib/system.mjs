@@ -32,10 +32,11 @@ export const appSecret = '0123456789abcdef0123456789abcdef';
 const isRoot = process.getuid() === 0;
 
 // A port on which nothing listens, for this process alone: below the range from which the kernel hands out ports by itself,
-// and marked by an abstract socket, which nobody else can have and which goes with the process.
+// above 10080, the last of those that fetch refuses (Fetch Standard, "Port blocking"), and marked by an abstract socket,
+// which nobody else can have and which goes with the process.
 export async function freePort() {
 	for (;;) {
-		const port = crypto.randomInt(10000, 30000);
+		const port = crypto.randomInt(10081, 30000);
 		if (await listens({ path: `\0wxchat-port-${port}` }, (mark) => mark.unref())
 			&& await listens({ port, host: '127.0.0.1' }, (server) => once(server.close(), 'close')))
 			return port;
