@@ -72,18 +72,33 @@ void catchup_go_on(struct conn *c)
 	struct catchup *k;
 	struct ask *ask;
 
-	for (k = c->catching_up; k; k = k->more) {
+	for (k = c->catching_up; k; k = k->more)
 		if (k->is_asked)
-			continue;
-		if (!(ask = ask_new(REQUEST_CATCH_UP))) {
-			conn_end(c);	/* it comes again, and asks for what it missed */
-			return;
-		}
-		ask_address(ask, k->room->name, "");
-		ask->number = k->next;
-		k->is_asked = true;
-		request_send(c, ask, 0);
+			return;		/* what waits is one piece, in however many rooms it catches up */
+	if (!(k = c->catching_up))
+		return;
+	if (!(ask = ask_new(REQUEST_CATCH_UP))) {
+		conn_end(c);	/* it comes again, and asks for what it missed */
+		return;
 	}
+	ask_address(ask, k->room->name, "");
+	ask->number = k->next;
+	k->is_asked = true;
+	request_send(c, ask, 0);
+}
+
+/* The other rooms' turn comes first. */
+static void catchup_rotate(struct conn *c, struct catchup *k)
+{
+	struct catchup **link;
+
+	for (link = &c->catching_up; *link != k; link = &(*link)->more)
+		;
+	*link = k->more;
+	while (*link)
+		link = &(*link)->more;
+	*link = k;
+	k->more = NULL;
 }
 
 void catchup_take(struct conn *c, const struct reply *reply)
@@ -92,16 +107,21 @@ void catchup_take(struct conn *c, const struct reply *reply)
 	struct catchup *k = r ? catchup_find(c, r) : NULL;
 	uint32_t i;
 
-	/* It has left the room, or begun anew from somewhere else. */
-	if (!k || !k->is_asked || k->next != reply->from)
+	/* It has left the room, or begun anew from somewhere else; the other rooms have waited for this answer. */
+	if (!k || !k->is_asked || k->next != reply->from) {
+		if (c->is_catching_up)
+			conn_touch(c);
 		return;
+	}
 	if (reply->error != ERR_NONE) {
 		conn_close(c, CLOSE_INTERNAL);
 		return;
 	}
 	k->is_asked = false;
 	k->next = reply->next;
-	if (!reply->next)
+	if (reply->next)
+		catchup_rotate(c, k);
+	else
 		catchup_drop(c, r);
 	for (i = 0; i < reply->count; i++)
 		conn_tell(c, reply->posts[i]);

@@ -21,7 +21,7 @@ int catchup_begin(struct conn *c, struct room *r, uint64_t next);
 /* Does c get the messages of r from the history now?  For connections whose is_catching_up says that it does somewhere. */
 bool catchup_is(const struct conn *c, const struct room *r);
 
-/* Asks for the next pieces.  For when little waits for the connection. */
+/* Asks for the next piece, unless one is on its way: the rooms take turns.  For when little waits for the connection. */
 void catchup_go_on(struct conn *c);
 
 /* The home's answer: tells the piece to c, which is open. */

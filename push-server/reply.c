@@ -62,6 +62,7 @@ static void reply_refuse_entry(struct conn *c, const struct reply *reply)
 static void reply_take(struct conn *c, const struct reply *reply)
 {
 	struct room *r = room_find(c->worker, reply->room);
+	struct place *place;
 
 	/* What the room heard before this answer was given goes before it. */
 	if (r)
@@ -75,8 +76,10 @@ static void reply_take(struct conn *c, const struct reply *reply)
 	if (reply->kind == REQUEST_JOIN && reply->error != ERR_NONE)
 		reply_refuse_entry(c, reply);
 	reply_tell(c, reply);
-	/* It may have left again meanwhile, and been told so before. */
-	if (reply->kind == REQUEST_JOIN && reply->next && r && room_place(r, c) && catchup_begin(c, r, reply->next) < 0)
+	/* It may have left again meanwhile, and been told so before; if it is on its way back in, that answer has its own replay. */
+	place = r ? room_place(r, c) : NULL;
+	if (reply->kind == REQUEST_JOIN && reply->next && place && place->index != PLACE_JOINING &&
+	    catchup_begin(c, r, reply->next) < 0)
 		conn_end(c);
 }
 

@@ -53,6 +53,27 @@ test('what is said during a replay comes behind it, and one\'s own words in thei
 	assert.deepEqual(back.ids, range(1, last + 1));
 });
 
+test('who leaves and enters again in one breath gets what the last entry asks for, once', async () => {
+	const room = newRoom(), said = 40;
+	const writer = await fill(room, said);
+	for (const [since, expected] of [[undefined, []], [0, range(1, said)], [said - 5, range(said - 4, said)]]) {
+		const back = await chat.client({ room }, (await chat.session('小红')).headers);
+		await back.event('welcome');
+		back.socket._socket.cork();	// the server reads them together
+		back.send({ op: 'join', room, since: 0, cid: 'again' });
+		back.send({ op: 'leave', room, cid: 'leave' });
+		back.send({ op: 'join', room, since, cid: 'anew' });
+		back.socket._socket.uncork();
+		await back.hear((o) => o.event === 'welcome' && o.cid === 'anew');
+		const end = await writer.say('the end');
+		await back.hear((o) => o.id === end.id && o.type === 'remote');
+		const from = back.heard.findIndex((o) => o.event === 'welcome' && o.cid === 'anew');
+		const heard = back.heard.slice(from).filter((o) => o.id && o.id <= said && o.content?.startsWith(`${o.id}.`)).map((o) => o.id);
+		assert.deepEqual(heard, expected, `since ${since}`);
+		back.socket.close();
+	}
+});
+
 test('many who take nothing cost a piece each', async () => {
 	const room = newRoom(), many = 30;
 	const writer = await fill(room);
