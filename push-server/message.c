@@ -14,6 +14,7 @@
 #include "request_internal.h"
 #include "room.h"
 #include "server.h"
+#include "utf8.h"
 #include "words.h"
 #include "worker.h"
 
@@ -148,20 +149,6 @@ void message_take(struct conn *c, const struct request_head *head, const struct 
 	message_send(c, r, who, &out, head->cid, message_words(c, head), tag);
 }
 
-/* The same of a plain text: what people may read, with blanks for its NULs. */
-static char *text_words(struct conn *c, const char *word, size_t len)
-{
-	char *copy = c->worker->server->hooks ? malloc(len + 1) : NULL;
-	size_t i;
-
-	if (!copy)
-		return NULL;
-	for (i = 0; i < len; i++)
-		copy[i] = word[i] ? word[i] : ' ';
-	copy[len] = '\0';
-	return copy;
-}
-
 void request_text(struct conn *c, const char *word, size_t len, uint32_t tag)
 {
 	struct buf out = BUF_INIT;
@@ -177,7 +164,7 @@ void request_text(struct conn *c, const char *word, size_t len, uint32_t tag)
 		request_refuse(c, ERR_STORE, request_no_memory, NULL, tag);
 		return;
 	}
-	message_send(c, r, &who, &out, "", text_words(c, word, len), tag);
+	message_send(c, r, &who, &out, "", c->worker->server->hooks ? utf8_words(word, len) : NULL, tag);
 }
 
 /* --- binary data --- */

@@ -109,8 +109,7 @@ char *json_words(struct json_object *o, const char *key)
 {
 	struct json_object *v;
 	const char *text;
-	char *copy;
-	size_t i, n;
+	size_t n;
 
 	if (!json_object_object_get_ex(o, key, &v) || !v || json_object_is_type(v, json_type_boolean))
 		return NULL;
@@ -120,13 +119,7 @@ char *json_words(struct json_object *o, const char *key)
 	} else {
 		text = json_object_to_json_string_length(v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
 	}
-	copy = text ? malloc(n + 1) : NULL;
-	if (!copy)
-		return NULL;
-	for (i = 0; i < n; i++)
-		copy[i] = text[i] ? text[i] : ' ';
-	copy[n] = '\0';
-	return copy;
+	return text ? utf8_words(text, n) : NULL;
 }
 
 /* Decimal digits with an optional minus, within int64_t. */

@@ -1,6 +1,7 @@
 /* utf8.c - the validity table of RFC 3629 section 4, byte by byte, with a fast way over ASCII. */
 #include "utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What a byte begins: how many more must follow, and what the first of those may be. */
@@ -102,4 +103,17 @@ size_t utf8_prefix(const char *text, size_t len, size_t max_chars)
 		}
 	}
 	return end;
+}
+
+char *utf8_words(const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+	size_t i;
+
+	if (!copy)
+		return NULL;
+	for (i = 0; i < len; i++)
+		copy[i] = text[i] ? text[i] : ' ';
+	copy[len] = '\0';
+	return copy;
 }
