@@ -106,6 +106,10 @@ struct history_reader;
 int history_reader_new(struct history *h, struct history_reader **out);
 void history_reader_free(struct history_reader *r);
 
+/* What is asked between the two is answered from one snapshot.  They nest, and hold pages as history_each does: not for long. */
+int history_freeze(struct history_reader *r);
+void history_thaw(struct history_reader *r);
+
 /* The numbers of the oldest message kept and of the last one given (0 and 0 for an unknown room; first > last
  * when none is kept). */
 int history_bounds(struct history_reader *r, const char *room, uint64_t *first, uint64_t *last);

@@ -1,4 +1,4 @@
-/* history_read.c - looking into what is committed.  Each call is a snapshot of its own; nobody waits. */
+/* history_read.c - looking into what is committed.  Each call is a snapshot of its own, unless frozen; nobody waits. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@ struct history_reader {
 	struct mdb_reader *reader;
 	struct text_sealer *sealer;
 	struct buf text;
-	MDB_txn *txn;		/* while depth > 0: a callback may ask for more, in the same snapshot */
+	MDB_txn *txn;		/* while depth > 0: frozen, or in a callback, which may ask for more */
 	unsigned depth;
 	struct log_limit damage_limit;
 };
@@ -55,6 +55,16 @@ static void reader_end(struct history_reader *r)
 {
 	if (--r->depth == 0)
 		mdb_reader_end(r->reader);
+}
+
+int history_freeze(struct history_reader *r)
+{
+	return reader_begin(r);
+}
+
+void history_thaw(struct history_reader *r)
+{
+	reader_end(r);
 }
 
 static void reader_damaged(struct history_reader *r, const char *what, uint64_t id)

@@ -58,8 +58,9 @@ static int replay_add(const struct history_entry *entry, void *arg)
 	return 0;
 }
 
-/* Adds the messages from there on.  A quarter of what may wait for a connection at all, since the connection asks for the
- * next piece while some of this one still waits. */
+/* Adds the messages from there on, from the frozen view that from was judged by: no message is pruned in between.
+ * A quarter of what may wait for a connection at all, since the connection asks for the next piece while some of this one
+ * still waits. */
 static void replay_fill(struct replay *replay, struct home *h, uint64_t from)
 {
 	replay->left = (size_t)h->worker->server->config->push.queue_kb * 1024 / 4;
@@ -145,12 +146,32 @@ static struct post *join_gap(struct home *h, uint64_t since, uint64_t from)
 			  history_epoch(h->worker->server->history));
 }
 
+/* The welcome, and as many of the messages that were asked for as there is place for. */
+static bool join_fill(struct replay *replay, struct home *h, const struct ask *ask)
+{
+	bool is_whole;
+	uint64_t from;
+
+	if (history_freeze(h->worker->past) < 0)
+		return false;
+	from = replay_from(h, ask, &is_whole);
+	replay->posts[replay->count++] = join_welcome(h, ask, is_whole);
+	if (ask->has_since && !is_whole)
+		replay->posts[replay->count++] = join_gap(h, ask->number, from);
+	/* However often it asks anew, messages are read for it only as it takes them. */
+	if (!ask->is_again)
+		replay_fill(replay, h, from);
+	else if (from <= h->last)
+		replay->next = from;
+	history_thaw(h->worker->past);
+	return replay_is_good(replay);
+}
+
 void home_join(struct worker *w, struct ask *ask)
 {
 	struct replay replay = { .room = ask->room };
-	bool is_whole, is_new = false;
+	bool is_new = false;
 	struct home *h;
-	uint64_t from;
 	int r;
 
 	if (!people_may_enter(w, ask->room, &ask->uid)) {
@@ -175,16 +196,7 @@ void home_join(struct worker *w, struct ask *ask)
 		h->members[ask->from.worker]++;
 		h->members_all++;
 	}
-	from = replay_from(h, ask, &is_whole);
-	replay.posts[replay.count++] = join_welcome(h, ask, is_whole);
-	if (ask->has_since && !is_whole)
-		replay.posts[replay.count++] = join_gap(h, ask->number, from);
-	/* However often it asks anew, messages are read for it only as it takes them. */
-	if (!ask->is_again)
-		replay_fill(&replay, h, from);
-	else if (from <= h->last)
-		replay.next = from;
-	if (!replay_is_good(&replay)) {
+	if (!join_fill(&replay, h, ask)) {
 		if (!ask->is_again)
 			home_left(h, ask->from.worker, &ask->uid, true);
 		home_refuse(w, ask, ERR_STORE, NULL);
@@ -194,22 +206,31 @@ void home_join(struct worker *w, struct ask *ask)
 	home_answer(w, ask, ERR_NONE, replay.posts, replay.count);
 }
 
+/* From number on; a gap when they were too old by the time they were asked for. */
+static bool catch_up_fill(struct replay *replay, struct home *h, uint64_t number)
+{
+	struct history_reader *past = h->worker->past;
+	uint64_t first = 0, last = 0;
+
+	if (history_freeze(past) < 0)
+		return false;
+	if (history_bounds(past, h->name, &first, &last) < 0) {
+		history_thaw(past);
+		return false;
+	}
+	if (first > number)
+		replay->posts[replay->count++] = join_gap(h, number - 1, first);
+	replay_fill(replay, h, first > number ? first : number);
+	history_thaw(past);
+	return replay_is_good(replay);
+}
+
 void home_catch_up(struct worker *w, struct ask *ask)
 {
 	struct replay replay = { .room = ask->room };
 	struct home *h = home_get(w, ask->room, false);
-	uint64_t first = 0, last = 0, from = ask->number;
 
-	if (!h || history_bounds(w->past, ask->room, &first, &last) < 0) {
-		home_refuse(w, ask, ERR_STORE, NULL);
-		return;
-	}
-	if (first > from) {	/* they were too old by the time they were asked for */
-		from = first;
-		replay.posts[replay.count++] = join_gap(h, ask->number - 1, from);
-	}
-	replay_fill(&replay, h, from);
-	if (!replay_is_good(&replay)) {
+	if (!h || !catch_up_fill(&replay, h, ask->number)) {
 		home_refuse(w, ask, ERR_STORE, NULL);
 		return;
 	}

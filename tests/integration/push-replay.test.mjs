@@ -118,6 +118,27 @@ test('who asks for the past again and again gets it whole once more, and costs n
 	assert.deepEqual(behind, range(1, 200));
 });
 
+test('rooms that are caught up with at once take turns', async () => {
+	const long = newRoom(), all = 500, short = [1, 2, 3].map(() => newRoom()), said = 100;
+	await fill(long, all, 15000);	// more than the kernel takes for a reader who is not there
+	const writers = await Promise.all(short.map((room) => fill(room, said)));
+	const client = await chat.client({}, (await chat.session('小红')).headers);
+	await client.opened;
+	client.socket.pause();
+	client.socket._socket.cork();	// the server reads them together
+	for (const room of [...short, long])
+		client.send({ op: 'join', room, since: 0 });
+	client.socket._socket.uncork();
+	await Promise.all(writers.map((writer) => writer.event('join')));
+	client.socket.resume();
+	const ends = await Promise.all([long, ...short].map((room) =>
+		client.hear((o) => o.room === room && o.type === 'remote' && o.id === (room === long ? all : said))));
+	for (const room of [long, ...short])
+		assert.deepEqual(client.messages.filter((o) => o.room === room).map((o) => o.id), range(1, room === long ? all : said));
+	for (const end of ends.slice(1))
+		assert.ok(client.heard.indexOf(end) < client.heard.indexOf(ends[0]), `${end.room} had to wait for all of ${long}`);
+});
+
 test('what is recalled during a replay is not replayed', async () => {
 	const room = newRoom();
 	const writer = await fill(room);

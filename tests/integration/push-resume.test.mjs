@@ -285,6 +285,35 @@ test('what is no longer kept is a gap, and the ids go on', async () => {
 	}
 });
 
+test('while old messages give way to new ones all the time, none is missing untold', async () => {
+	const kept = 20, joins = 500;
+	const small = await startChat({ history: { per_room: kept } });
+	try {
+		const room = newRoom(), writer = await fill(room, 2 * kept, 1, small), client = await small.join('小红', room);
+		let last = 2 * kept, isDone = false;
+		writer.onHeard = (o) => {
+			last = o.type === 'user' ? o.id : last;
+			if (o.type === 'user' && !isDone)
+				writer.send({ text: true, content: 'on and on' });
+		};
+		for (let i = 0; i < 8; i++)
+			writer.send({ text: true, content: 'on' });
+		for (let i = 0; i < joins; i++) {
+			await client.ask({ op: 'leave', room });
+			const since = i % 2 ? 0 : last - kept - 1;
+			const welcome = await client.ask({ op: 'join', room, since }), at = client.heard.indexOf(welcome) + 1;
+			await client.hear((o) => o.id > welcome.id && o.type === 'remote', at);
+			const gap = client.heard.slice(at).find((o) => o.event === 'gap');
+			assert.equal(welcome.recovered, !gap);
+			const ids = client.heard.slice(at).filter((o) => o.type === 'remote').map((o) => o.id), from = gap ? gap.first : since + 1;
+			assert.deepEqual(ids, range(from, from + ids.length - 1), `since ${since}, up to ${welcome.id}, ${JSON.stringify(gap)}`);
+		}
+		isDone = true;
+	} finally {
+		await small.stop();
+	}
+});
+
 test('a history that was lost has another epoch, and its old ids are a gap', async () => {
 	const other = await startChat();
 	try {

@@ -279,6 +279,38 @@ static void a_room_keeps_the_last_messages(void **state)
 	stop(h);
 }
 
+static void what_is_pruned_meanwhile_is_still_in_a_frozen_view(void **state)
+{
+	struct history_options options = history_defaults();
+	struct history_reader *r;
+	struct buf seen = BUF_INIT;
+	uint64_t first = 0, last = 0;
+	struct history *h;
+
+	(void)state;
+	options.per_room = 2;
+	h = start_with(options);
+	append(h, "lobby", "one");
+	append(h, "lobby", "two");
+	assert_int_equal(history_reader_new(h, &r), 0);
+	assert_int_equal(history_freeze(r), 0);
+	append(h, "lobby", "three");
+	append(h, "lobby", "four");
+	assert_string_equal(shown(h, "lobby", 0, UINT64_MAX), "3:three 4:four ");
+	assert_int_equal(history_bounds(r, "lobby", &first, &last), 0);
+	assert_int_equal(first, 1);
+	assert_int_equal(last, 2);
+	assert_int_equal(history_each(r, "lobby", 0, UINT64_MAX, entry_join, &seen), 0);
+	assert_string_equal(buf_str(&seen), "1:one 2:two ");
+	history_thaw(r);
+	assert_int_equal(history_bounds(r, "lobby", &first, &last), 0);
+	assert_int_equal(first, 3);
+	assert_int_equal(last, 4);
+	history_reader_free(r);
+	buf_free(&seen);
+	stop(h);
+}
+
 static void old_messages_go_also_from_silent_rooms(void **state)
 {
 	struct history_options options = history_defaults();
@@ -702,6 +734,7 @@ int main(void)
 		ON_A_DIRECTORY(what_is_kept_against_resends_is_bounded),
 		ON_A_DIRECTORY(who_may_recall_what),
 		ON_A_DIRECTORY(a_room_keeps_the_last_messages),
+		ON_A_DIRECTORY(what_is_pruned_meanwhile_is_still_in_a_frozen_view),
 		ON_A_DIRECTORY(old_messages_go_also_from_silent_rooms),
 		ON_A_DIRECTORY(a_lowered_limit_is_reached_in_steps),
 		ON_A_DIRECTORY(values_are_set_and_removed),
