@@ -2,6 +2,7 @@
  * its own, or by a service manager. */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,11 +31,15 @@ static const char usage[] =
 	"  -c FILE   configuration (default: $WXCHAT_CONFIG, then /etc/wxchat/wxchat.conf)\n"
 	"  -s WHERE  listen for FastCGI by itself: :9000 (loopback), ADDRESS:PORT, [IPv6]:PORT or /path.sock (mode 0660)\n"
 	"  -t        check the configuration, show it, and exit\n"
-	"  -V        print the version\n"
-	"  -h        this help\n"
+	"  -V        print the version (--version)\n"
+	"  -h        this help (--help)\n"
 	"Without -s it serves the FastCGI socket on descriptor 0, as lighttpd, mod_fcgid and spawn-fcgi start it, a socket\n"
 	"that systemd passed on, or one plain-CGI request.\n"
 	"SIGTERM lets requests end and exits 0; SIGHUP reads the configuration again and reopens the log.\n";
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 }
+};
 
 enum how { HOW_OWN, HOW_ACTIVATED, HOW_SPAWNED, HOW_CGI, HOW_NONE };
 
@@ -221,7 +226,7 @@ int main(int argc, char **argv)
 	} else {
 		how = HOW_NONE;
 	}
-	while (how == HOW_NONE && (option = getopt(argc, argv, "c:s:tVh")) != -1) {
+	while (how == HOW_NONE && (option = getopt_long(argc, argv, "c:s:tVh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'c': path = optarg; break;
 		case 's': where = optarg; break;

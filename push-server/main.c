@@ -1,5 +1,6 @@
 /* main.c - push-server's start, signals and end. */
 #include <errno.h>
+#include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,13 +26,17 @@
 
 enum { TRIM_MS = 5000 };	/* less than a refused client is told to wait */
 
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 }
+};
+
 static int usage(FILE *to, int status)
 {
 	fputs("usage: push-server [-c FILE] [-t] [-V] [-h]\n"
 	      "  -c FILE  configuration (default: $WXCHAT_CONFIG, else /etc/wxchat/wxchat.conf)\n"
 	      "  -t       check the configuration, show it, and exit\n"
-	      "  -V       print the version and exit\n"
-	      "  -h       this help\n"
+	      "  -V       print the version (--version)\n"
+	      "  -h       this help (--help)\n"
 	      "Signals: TERM, INT stop; HUP reloads certificates and reopens the log;\n"
 	      "USR2 starts the program anew and hands the listening sockets over to it.\n", to);
 	return status;
@@ -207,7 +212,7 @@ int main(int argc, char *argv[])
 	bool check = false;
 	int option, status;
 
-	while ((option = getopt(argc, argv, "c:tVh")) != -1) {
+	while ((option = getopt_long(argc, argv, "c:tVh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			path = optarg;

@@ -51,7 +51,9 @@ test('it says what it is and what it wants', async () => {
 	assert.equal(help.code, 0);
 	for (const option of ['-c', '-s', '-t', '-V', '-h'])
 		assert.ok(help.stdout.includes(`  ${option}`), option);
-	for (const args of [['-x'], ['stray'], ['-c']])
+	assert.equal((await run(['--help'])).stdout, help.stdout);
+	assert.equal((await run(['--version'])).stdout, (await run(['-V'])).stdout);
+	for (const args of [['-x'], ['--x'], ['stray'], ['-c'], ['--config']])
 		assert.equal((await run(args)).code, 2, args);
 });
 

@@ -1,8 +1,33 @@
-// push-server may be started before fcgi-login ever was: there is no session store yet, and nobody can be let in.
+// What push-server says of itself; and that it may be started before fcgi-login ever was: there is no session store yet, and
+// nobody can be let in.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { test } from 'node:test';
 import { Person, startOperated } from './lib/operator.mjs';
+import { bin } from './lib/system.mjs';
 import WebSocket from 'ws';
+
+test('it says what it is and what it wants', () => {
+	const run = (...args) => spawnSync(path.join(bin, 'push-server'), args, { encoding: 'utf8' });
+
+	for (const name of ['-V', '--version'])
+		assert.match(run(name).stdout, /^push-server \d+\.\d+\.\d+\n$/);
+	for (const name of ['-h', '--help']) {
+		const help = run(name);
+		assert.equal(help.status, 0);
+		for (const option of ['-c', '-t', '-V', '-h'])
+			assert.ok(help.stdout.includes(`  ${option}`), option);
+	}
+	for (const args of [['-x'], ['--x'], ['stray'], ['-c'], ['--config']]) {
+		const refused = run(...args);
+		assert.equal(refused.status, 2, args);
+		assert.match(refused.stderr, /usage: push-server/);
+	}
+	const missing = run('--config', '/nonexistent/wxchat.conf');
+	assert.equal(missing.status, 2);
+	assert.match(missing.stderr, /^\/nonexistent\/wxchat\.conf: cannot be read/);
+});
 
 test('push-server starts before the first login ever, refuses, and lets in as soon as somebody has logged in', async (t) => {
 	const config = { check: { text: 'refuse' }, media: { check: 'on' }, notify: { template_id: 'template' } };
