@@ -15,21 +15,7 @@
 
 enum { T0 = 1000000000 };	/* a moment, ms */
 
-static char dir[STORE_DIR_MAX], why[200];
-
-static inline int setup(void **state)
-{
-	(void)state;
-	store_dir_make(dir);
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	store_dir_remove(dir);
-	return 0;
-}
+static char why[200];
 
 /* Requests belong to whoever waits for them. */
 static inline void deliver(void *arg, struct history_batch *batch)

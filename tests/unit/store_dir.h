@@ -1,4 +1,4 @@
-/* store_dir.h - a directory for an LMDB environment, in what a test may write to. */
+/* store_dir.h - directories for LMDB environments, in what a test may write to: dir is each test's own, by setup and teardown. */
 #ifndef WXCHAT_STORE_DIR_H
 #define WXCHAT_STORE_DIR_H
 
@@ -26,6 +26,22 @@ static inline void store_dir_remove(const char *path)
 		unlink(name);
 	}
 	rmdir(path);
+}
+
+static char dir[STORE_DIR_MAX];
+
+static inline int setup(void **state)
+{
+	(void)state;
+	store_dir_make(dir);
+	return 0;
+}
+
+static inline int teardown(void **state)
+{
+	(void)state;
+	store_dir_remove(dir);
+	return 0;
 }
 
 #endif

@@ -9,21 +9,7 @@
 
 enum { NOW = 1000000 };
 
-static char dir[STORE_DIR_MAX], why[200];
-
-static int setup(void **state)
-{
-	(void)state;
-	store_dir_make(dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	store_dir_remove(dir);
-	return 0;
-}
+static char why[200];
 
 struct ban {
 	MDB_dbi table;

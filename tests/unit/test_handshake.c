@@ -173,6 +173,16 @@ static void what_the_head_says_is_found(void **state)
 	assert_false(h.credentials_differ);
 }
 
+/* A whole head with these headers, whose bytes text keeps. */
+static struct handshake handshake_with(struct buf *text, const char *headers)
+{
+	struct handshake h;
+
+	assert_int_equal(buf_addf(text, LINE REST "%s\r\n\r\n", headers), 0);
+	assert_int_equal(handshake_parse(text->data, text->len, &h), 101);
+	return h;
+}
+
 static void the_first_subprotocol_is_taken(void **state)
 {
 	static const struct {
@@ -191,10 +201,8 @@ static void the_first_subprotocol_is_taken(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		struct buf text = BUF_INIT;
-		struct handshake h;
+		struct handshake h = handshake_with(&text, cases[i].headers);
 
-		assert_int_equal(buf_addf(&text, LINE REST "%s\r\n\r\n", cases[i].headers), 0);
-		assert_int_equal(handshake_parse(text.data, text.len, &h), 101);
 		if (h.protocol.len != strlen(cases[i].protocol) ||
 		    (h.protocol.len && memcmp(h.protocol.p, cases[i].protocol, h.protocol.len) != 0))
 			ROW_FAILS(cases[i].headers, "%.*s", (int)h.protocol.len, h.protocol.len ? h.protocol.p : "");
@@ -222,10 +230,8 @@ static void credentials_that_differ_are_told(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		struct buf text = BUF_INIT;
-		struct handshake h;
+		struct handshake h = handshake_with(&text, cases[i].headers);
 
-		assert_int_equal(buf_addf(&text, LINE REST "%s\r\n\r\n", cases[i].headers), 0);
-		assert_int_equal(handshake_parse(text.data, text.len, &h), 101);
 		if (h.credentials_differ != cases[i].differ)
 			ROW_FAILS(cases[i].headers, "differ: %d", h.credentials_differ);
 		buf_free(&text);

@@ -17,7 +17,7 @@
 #include "shared/mdb.h"
 
 static const char *const tables[] = { "things", "more", NULL };
-static char dir[STORE_DIR_MAX], why[200];
+static char why[200];
 
 /* LMDB's writes pass through here (the program's symbol comes before the C library's), so that they can fail. */
 static atomic_bool meta_fails;
@@ -29,20 +29,6 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
 		return -1;
 	}
 	return pwritev(fd, &(struct iovec){ (void *)(uintptr_t)bytes, len }, 1, at);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	store_dir_make(dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	store_dir_remove(dir);
-	return 0;
 }
 
 static struct mdb *open_as(enum mdb_mode mode, uint64_t map_size)

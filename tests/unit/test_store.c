@@ -16,7 +16,7 @@
 
 enum { NOW = 1000000000, HOUR = 3600000 };
 
-static char dir[STORE_DIR_MAX], why[200];
+static char why[200];
 static struct store *s;
 
 static struct store *open_store(unsigned per_user, bool read_only)
@@ -30,21 +30,18 @@ static struct store *open_store(unsigned per_user, bool read_only)
 	return out;
 }
 
-static int setup(void **state)
+static int store_setup(void **state)
 {
-	(void)state;
-	store_dir_make(dir);
+	setup(state);
 	s = open_store(3, false);
 	return s ? 0 : -1;
 }
 
-static int teardown(void **state)
+static int store_teardown(void **state)
 {
-	(void)state;
 	store_close(s);
 	s = NULL;
-	store_dir_remove(dir);
-	return 0;
+	return teardown(state);
 }
 
 struct made {
@@ -870,7 +867,7 @@ static void threads_share_the_store(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, store_setup, store_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_login_makes_a_user_once),
 		T(a_new_user_has_the_uid_and_the_placeholders_that_the_login_brings),

@@ -14,7 +14,6 @@
 #define TOKEN "{\"access_token\":\"T1\",\"expires_in\":7200}"
 
 static char base[64], secret[] = "0123456789abcdef0123456789abcdef", app_id[] = "wx0123456789abcdef", none[] = "";
-static char dir[STORE_DIR_MAX];
 static struct config config;
 static struct canned *server;
 static struct wechat_shared *shared;
@@ -477,20 +476,6 @@ static void the_other_questions(void **state)
 	assert_non_null(strstr(server->seen[4], "{\"touser\":\"o\",\"template_id\":\"TPL\",\"page\":\"pages/a?b=c\",\"data\":{\"thing1\":{\"value\":\"v\"}},"
 			       "\"miniprogram_state\":\"trial\",\"lang\":\"zh_CN\"}"));
 	end();
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	store_dir_make(dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	store_dir_remove(dir);
-	return 0;
 }
 
 int main(void)
