@@ -185,18 +185,21 @@ int history_open(const struct history_options *options, struct history **out, ch
 	return history_open_as(options, boot_id, out, why);
 }
 
+/* The last that this process writes: from here on the environment may be a successor's. */
+static void history_leave(struct history *h)
+{
+	struct epoch_work epoch = { .db = h->db, .boot_id = "", .slots = h->slots };
+	int r = epoch_write(&epoch, epoch_close);
+
+	if (r < 0)
+		log_warn("history-leave", "error=\"%s\"", strerror(-r));
+}
+
 void history_close(struct history *h)
 {
-	struct epoch_work epoch = { .boot_id = "" };
-	int r;
-
 	if (!h)
 		return;
-	assert(!h->is_running && STAILQ_EMPTY(&h->waiting));
-	epoch.db = h->db;
-	epoch.slots = h->slots;
-	if ((r = epoch_write(&epoch, epoch_close)) < 0)
-		log_warn("history-close", "error=\"%s\"", strerror(-r));
+	assert(h->is_stopping && STAILQ_EMPTY(&h->waiting));
 	mdb_close(h->db);
 	text_sealer_free(h->sealer);
 	pthread_cond_destroy(&h->wake);
@@ -372,18 +375,22 @@ int history_start(struct history *h)
 
 void history_stop(struct history *h)
 {
-	bool was_running;
+	bool was_running, was_stopped;
 
 	pthread_mutex_lock(&h->lock);
+	was_stopped = h->is_stopping;
 	h->is_stopping = true;
 	was_running = h->is_running;
 	h->is_running = false;
 	pthread_cond_signal(&h->wake);
 	pthread_mutex_unlock(&h->lock);
+	if (was_stopped)
+		return;
 	if (was_running)
 		pthread_join(h->thread, NULL);
 	else
 		history_main(h);	/* what came before a start that never was */
+	history_leave(h);
 }
 
 int history_submit(struct history *h, struct history_request *request)

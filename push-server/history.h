@@ -43,7 +43,8 @@ struct history_options {
 
 int history_open(const struct history_options *options, struct history **out, char why[static 200]);
 int history_start(struct history *h);
-/* Commits and delivers what was submitted before, ends the thread.  Later submissions get -ESHUTDOWN. */
+/* Commits and delivers what was submitted before, ends the thread, and leaves the environment to whoever opens it next: nothing
+ * is written to it any more.  Later submissions get -ESHUTDOWN.  Before history_close; a second time it does nothing. */
 void history_stop(struct history *h);
 void history_close(struct history *h);
 

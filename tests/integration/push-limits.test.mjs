@@ -12,6 +12,7 @@ import tls from 'node:tls';
 import WebSocket from 'ws';
 import { BINARY, CONTINUATION, PING, PONG, PushServer, TEXT, closeFrame, frame, request, startPushServer,
 	stopAll, stopCleanly } from './lib/push.mjs';
+import { Client } from './lib/chat.mjs';
 import { bin } from './lib/system.mjs';
 
 const parallel = { concurrency: 4 };
@@ -636,6 +637,42 @@ describe('SIGUSR2', parallel, () => {
 		await server.program.exited;
 		assert.doesNotMatch(server.program.text(), /Sanitizer|runtime error/);
 		await server.stop();
+	});
+	test('what a successor stores is its own: its predecessor, when it ends, takes nothing back', async () => {
+		const server = await startPushServer({ push: { drain_s: 2, rate: 0 } });
+		const { id, skey } = await server.login('甲'), clients = [];
+		const lines = (pattern) => server.program.lines.filter((line) => pattern.test(line)).length;
+		const join = async () => {
+			const client = new Client(`ws://127.0.0.1:${server.port}/ws?${new URLSearchParams({ room: 'r', 'X-WX-Id': id, 'X-WX-Skey': skey })}`);
+			clients.push(client);
+			await client.event('welcome');
+			return client;
+		};
+		let { pid } = server.program.child, kept = 0;
+		try {
+			for (let round = 0; round < 2; round++) {
+				await (await join()).say('this connection drains for a while');
+				process.kill(pid, 'SIGUSR2');
+				await eventually(() => lines(/ ready /) === round + 2);
+				assert.equal(lines(/ stopped .*ran_s=/), round);
+				pid = Number(server.program.lines.findLast((line) => /successor=/.test(line)).match(/successor=(\d+)/)[1]);
+				const client = await join();
+				for (let i = 0; i < 20; i++)
+					kept = (await client.say(`kept ${i}`)).id;
+				await eventually(() => lines(/ stopped .*ran_s=/) === round + 1);
+			}
+			const client = await join();
+			for (let i = 0; i < 150; i++)
+				await client.ask({ op: 'recall', id: (await client.say('to be recalled')).id });
+			const { messages } = await client.ask({ op: 'history', limit: 100, before: kept + 1 });
+			assert.equal(messages.length, kept);
+			assert.deepEqual(messages.filter((message) => message.recalled), []);
+		} finally {
+			clients.forEach((client) => client.socket.terminate());
+			process.kill(pid, 'SIGTERM');
+			await server.program.exited;
+			await server.stop();
+		}
 	});
 	test('a successor that cannot start changes nothing', async () => {
 		const server = await startPushServer();

@@ -623,7 +623,6 @@ static void epoch_of(bool relaxed, const char *boot_id, bool is_killed, char out
 	if (is_killed) {	/* closed but for what a kill would leave undone */
 		struct mdb *db = h->db;
 
-		history_stop(h);
 		mdb_close(db);
 		text_sealer_free(h->sealer);
 		free(h);
