@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ static MDB_val epoch_key = { 5, (void *)(uintptr_t)"epoch" }, unsafe_key = { 6, 
 struct epoch_work {
 	struct mdb *db;
 	const char *boot_id;		/* "" when unknown */
-	bool relaxed, is_restored;
+	bool relaxed;
 	char epoch[EPOCH_LEN + 1];
 	struct slots slots;		/* out; in when closing */
 };
@@ -61,7 +62,7 @@ static int epoch_open(MDB_txn *txn, void *arg)
 	struct epoch_work *w = arg;
 	MDB_dbi meta = mdb_meta(w->db);
 	MDB_val v, boot = { strlen(w->boot_id), (void *)(uintptr_t)w->boot_id };
-	bool is_lost = w->is_restored, was_unsafe;
+	bool is_lost = false, was_unsafe;
 	int rc, r = 0;
 
 	rc = mdb_get(txn, meta, &unsafe_key, &v);
@@ -116,6 +117,25 @@ static void boot_id_read(char out[static BOOT_ID_MAX])
 
 /* --- opening --- */
 
+/* One process writes: two would give one room two orders.  The lock ends with the process, however it ends. */
+static int history_claim(const char *dir, int *claim, char why[static 200])
+{
+	int r;
+
+	*claim = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*claim >= 0 && flock(*claim, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	r = -errno;
+	if (r == -EWOULDBLOCK)
+		snprintf(why, 200, "another push-server writes to the history in %.100s", dir);
+	else
+		snprintf(why, 200, "cannot lock the history in %.100s: %s", dir, strerror(-r));
+	if (*claim >= 0)
+		close(*claim);
+	*claim = -1;
+	return r;
+}
+
 static int history_load(struct history *h)
 {
 	MDB_stat stat;
@@ -145,6 +165,8 @@ int history_open_as(const struct history_options *options, const char *boot_id, 
 	struct history *h = calloc(1, sizeof(*h));
 	int r;
 
+	if (h)
+		h->claim = -1;
 	if (!h || text_sealer_new(&h->sealer) < 0) {
 		free(h);
 		snprintf(why, 200, "not enough memory, or OpenSSL lacks AES-128-CTR");
@@ -157,7 +179,7 @@ int history_open_as(const struct history_options *options, const char *boot_id, 
 	h->max_age_ms = options->max_age_ms;
 	h->deliver = options->deliver;
 	h->arg = options->arg;
-	if ((r = mdb_open(&db, &h->db, why)) < 0)
+	if ((r = mdb_open(&db, &h->db, why)) < 0 || (r = history_claim(options->dir, &h->claim, why)) < 0)
 		goto fail;
 	epoch.db = h->db;
 	if ((r = epoch_write(&epoch, epoch_open)) < 0 || (r = history_load(h)) < 0) {
@@ -170,6 +192,8 @@ int history_open_as(const struct history_options *options, const char *boot_id, 
 	return 0;
 fail:
 	mdb_close(h->db);
+	if (h->claim >= 0)
+		close(h->claim);
 	text_sealer_free(h->sealer);
 	pthread_cond_destroy(&h->wake);
 	pthread_mutex_destroy(&h->lock);
@@ -193,6 +217,8 @@ static void history_leave(struct history *h)
 
 	if (r < 0)
 		log_warn("history-leave", "error=\"%s\"", strerror(-r));
+	close(h->claim);
+	h->claim = -1;
 }
 
 void history_close(struct history *h)
@@ -210,22 +236,6 @@ void history_close(struct history *h)
 const char *history_epoch(const struct history *h)
 {
 	return h->epoch;
-}
-
-int history_mark_restored(const char *dir, char why[static 200])
-{
-	const struct mdb_options options = { .dir = dir, .mode = MDB_MODE_WRITER, .tables = tables,
-					     .schema = schema };
-	struct epoch_work epoch = { .boot_id = "", .is_restored = true };
-	int r = mdb_open(&options, &epoch.db, why);
-
-	if (r < 0)
-		return r;
-	r = epoch_write(&epoch, epoch_open);
-	if (r < 0)
-		snprintf(why, 200, "cannot write to the history in %.100s: %s", dir, strerror(-r));
-	mdb_close(epoch.db);
-	return r;
 }
 
 /* --- the thread --- */

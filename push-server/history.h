@@ -41,6 +41,7 @@ struct history_options {
 	void *arg;
 };
 
+/* -EWOULDBLOCK when another process has it open and has not stopped yet. */
 int history_open(const struct history_options *options, struct history **out, char why[static 200]);
 int history_start(struct history *h);
 /* Commits and delivers what was submitted before, ends the thread, and leaves the environment to whoever opens it next: nothing
@@ -48,7 +49,8 @@ int history_start(struct history *h);
 void history_stop(struct history *h);
 void history_close(struct history *h);
 
-/* Changes when messages were lost or restored (a new environment, a backup put back, a power cut in relaxed mode). */
+/* Changes when messages were lost or restored: a new environment, a backup put back (which has lost its row "epoch" in the
+ * table "meta"), a power cut in relaxed mode. */
 const char *history_epoch(const struct history *h);
 
 /* What is kept about people, each a table of small values under a key (see roomstore keys below). */
@@ -158,9 +160,5 @@ void history_stats(struct history *h, struct history_stats *out);
 
 /* A consistent copy into dir, which must exist and be empty, while all goes on. */
 int history_backup(struct history *h, const char *dir);
-
-/* Gives a copy that is put back a new epoch, so that clients ask for all again; while no server has dir open.
- * (Removing the row "epoch" from the table "meta" does the same.) */
-int history_mark_restored(const char *dir, char why[static 200]);
 
 #endif

@@ -34,6 +34,7 @@ enum {
 
 struct history {
 	struct mdb *db;
+	int claim;				/* the lock that says who writes; -1 after history_stop */
 	uint64_t per_room;
 	int64_t max_age_ms;
 	void (*deliver)(void *arg, struct history_batch *batch);

@@ -184,13 +184,15 @@ static int run(const struct config *config, char *argv[])
 		log_error("start", "why=\"%s\"", why);
 		return 1;
 	}
-	if (listener_open(&s, inherited, why) < 0) {
+	/* A second server ends before it listens: with SO_REUSEPORT it would take connections away from the first. */
+	if ((control < 0 && server_open(&s, why) < 0) || listener_open(&s, inherited, why) < 0) {
 		log_error("start", "why=\"%s\"", why);
+		server_close(&s);
 		return 1;
 	}
 	if (control >= 0 && !takeover_wait(control))
 		return 1;
-	if ((r = server_start(&s, why)) < 0) {
+	if ((control >= 0 && (r = server_open(&s, why)) < 0) || (r = server_start(&s, why)) < 0) {
 		log_error("start", "why=\"%s\"", why[0] ? why : strerror(-r));
 		_exit(1);	/* threads may run already */
 	}

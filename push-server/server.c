@@ -116,7 +116,7 @@ static void server_deliver(void *arg, struct history_batch *batch)
 			usleep(500);
 }
 
-static int server_open_history(struct server *s, char why[static 200])
+int server_open(struct server *s, char why[static 200])
 {
 	const struct config *c = s->config;
 	struct history_options options = {
@@ -213,17 +213,28 @@ static int server_start_workers(struct server *s, char why[static 200])
 	return r;
 }
 
+void server_close(struct server *s)
+{
+	if (s->history) {
+		history_stop(s->history);
+		history_close(s->history);
+	}
+	store_close(s->store);
+	tls_context_free(s->tls);
+	listener_close(s);
+	pthread_mutex_destroy(&s->store_lock);
+}
+
 int server_start(struct server *s, char why[static 200])
 {
 	int r;
 
 	s->started_ms = clock_wall_ms();
-	why[0] = '\0';
 	server_store(s);
 	if (s->config->push.max_conns_per_ip > 0 &&
 	    !(s->addresses = addresses_new((unsigned)s->config->push.max_conns_per_ip)))
 		return -ENOMEM;
-	if ((r = server_open_history(s, why)) < 0 || (r = server_start_workers(s, why)) < 0 ||
+	if ((r = server_start_workers(s, why)) < 0 ||
 	    (r = history_start(s->history)) < 0 || (r = hooks_start(s, &s->hooks, why)) < 0)
 		return r;
 	return admin_start(s, &s->admin, why);
@@ -307,10 +318,6 @@ void server_stop(struct server *s)
 		worker_fini(&s->workers[i]);
 	free(s->workers);
 	hooks_free(s->hooks);
-	history_close(s->history);
 	addresses_free(s->addresses);
-	tls_context_free(s->tls);
-	store_close(s->store);
-	listener_close(s);
-	pthread_mutex_destroy(&s->store_lock);
+	server_close(s);
 }

@@ -51,7 +51,13 @@ struct store_reader *server_reader(struct server *s, struct store_reader **reade
 /* store_member through such a reader; -ENOENT also while there is no store. */
 int server_member(struct server *s, struct store_reader **reader, const char *uid, struct member *out);
 
-/* Starts the history, the workers, hooks and the operator's listener.  Listening sockets and TLS are there already. */
+/* Opens the history, unless another server writes to it. */
+int server_open(struct server *s, char why[static 200]);
+
+/* What is open is closed: for a server that was never started. */
+void server_close(struct server *s);
+
+/* Starts the history, the workers, hooks and the operator's listener.  History, listening sockets and TLS are open already. */
 int server_start(struct server *s, char why[static 200]);
 
 /* Lets the workers take connections. */

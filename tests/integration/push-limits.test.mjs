@@ -1,7 +1,7 @@
 // What push-server does at its limits: who is let in, how slowly, how fast and how much, what happens without memory or
 // descriptors, how it listens, and how it stops without losing anything.  Each test has servers of its own.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -378,6 +378,12 @@ describe('listening', parallel, () => {
 		server.where = socket;
 		await server.answers();
 		await stopCleanly(server);
+	});
+	withServer('a second server on one history ends before it listens', {}, (server) => {
+		const second = spawnSync(path.join(bin, 'push-server'), ['-c', server.configFile], { encoding: 'utf8' });
+		assert.equal(second.status, 1);
+		assert.match(second.stderr, /another push-server writes to the history in /);
+		assert.doesNotMatch(second.stderr, /listening|Sanitizer/);
 	});
 	test('on a taken port it says so and ends with 1', async () => {
 		const taken = net.createServer().listen(0, '127.0.0.1');

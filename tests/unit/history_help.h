@@ -58,6 +58,22 @@ static inline void stop(struct history *h)
 	history_close(h);
 }
 
+static inline int forget_epoch(MDB_txn *txn, void *arg)
+{
+	MDB_val k = { 5, (void *)(uintptr_t)"epoch" };
+
+	return mdb_errno(mdb_del(txn, mdb_meta(arg), &k, NULL));
+}
+
+/* What is in the directory becomes a backup that was put back, as wxchatctl does it. */
+static inline void put_back(struct history_options options)
+{
+	struct history *h = open_with(options);
+
+	assert_int_equal(mdb_write(h->db, forget_epoch, h->db), 0);
+	stop(h);
+}
+
 static inline void request_init(struct history_request *q, enum history_verb verb, const char *room, const char *uid)
 {
 	memset(q, 0, sizeof(*q));
