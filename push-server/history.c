@@ -17,7 +17,7 @@
 #include "crypto.h"
 #include "history_internal.h"
 
-enum { BOOT_ID_MAX = 64 };
+enum { BOOT_ID_MAX = 64, CLAIM_WAIT_MS = 1000 };
 
 static const char schema[] = "push-server history 1";
 
@@ -117,15 +117,23 @@ static void boot_id_read(char out[static BOOT_ID_MAX])
 
 /* --- opening --- */
 
-/* One process writes: two would give one room two orders.  The lock ends with the process, however it ends. */
+/* One process writes: two would give one room two orders.  The lock ends with the process, however it ends; one that is
+ * about to end is waited for. */
 static int history_claim(const char *dir, int *claim, char why[static 200])
 {
+	const struct timespec pause = clock_timespec(10);
+	int64_t until_ms = clock_mono_ms() + CLAIM_WAIT_MS;
 	int r;
 
 	*claim = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*claim >= 0 && flock(*claim, LOCK_EX | LOCK_NB) == 0)
+	r = *claim < 0 ? -errno : 0;
+	while (r == 0 && flock(*claim, LOCK_EX | LOCK_NB) < 0)
+		if (errno != EWOULDBLOCK || clock_mono_ms() >= until_ms)
+			r = -errno;
+		else
+			nanosleep(&pause, NULL);
+	if (r == 0)
 		return 0;
-	r = -errno;
 	if (r == -EWOULDBLOCK)
 		snprintf(why, 200, "another push-server writes to the history in %.100s", dir);
 	else

@@ -80,7 +80,8 @@ static enum seccheck judge_words(struct judge *j, const char *room, const struct
 	enum seccheck verdict = SECCHECK_FAILED;
 
 	if (!atomic_load(&h->stopping) && clock_mono_ms() - since_ms < h->server->config->check.timeout_ms)
-		verdict = seccheck_words(j->wechat, server_reader(h->server, &j->users), room, uid, words, strlen(words));
+		verdict = seccheck_words(j->wechat, server_reader(h->server, &j->users), room, uid, words, strlen(words),
+					 &h->stopping);
 	atomic_fetch_add(verdict == SECCHECK_PASS    ? &h->passed
 			 : verdict == SECCHECK_RISKY ? &h->refused
 						     : &h->failed, 1);

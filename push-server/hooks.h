@@ -28,7 +28,8 @@ const char *hooks_lack(const struct config *config, const char **section, const 
  * is switched on; the other functions take NULL, too.  -errno with why. */
 int hooks_start(struct server *s, struct hooks **out, char why[static 200]);
 
-/* Before the workers end: what waits for a check is let go as [check] on_failure says.  Waits a few seconds at most. */
+/* Before the workers end: what waits for a check is let go as [check] on_failure says.  Waits for the calls that are under
+ * way: for as long as [check], [webhook] and [wechat] timeout_ms allow one. */
 void hooks_stop(struct hooks *h);
 
 /* After the workers have ended, whose last events are reported yet, with one try. */

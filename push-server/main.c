@@ -133,8 +133,8 @@ static void wait_for_drain(struct server *s)
 		nanosleep(&pause, NULL);
 }
 
-/* Until a signal says stop.  True: a successor has taken over. */
-static void serve(struct server *s, const sigset_t *set, const char *path, char *argv[])
+/* Until a signal says stop.  False: it said so for a successor, which is gone. */
+static bool serve(struct server *s, const sigset_t *set, const char *path, char *argv[])
 {
 	struct timespec second = { 1, 0 };
 	int64_t trim_due_ms = 0;
@@ -151,13 +151,12 @@ static void serve(struct server *s, const sigset_t *set, const char *path, char 
 			if (!takeover_start(s, path, argv, &control))
 				continue;
 			server_drain(s, true);
-			takeover_go(control);
-			return;
+			return takeover_go(control);
 		} else {
 			log_info("stopping", "connections=%llu", (unsigned long long)server_connections(s));
 			takeover_notify("STOPPING=1");
 			server_drain(s, false);
-			return;
+			return true;
 		}
 	}
 }
@@ -169,6 +168,7 @@ static int run(const struct config *config, char *argv[])
 	sigset_t set = signals_block();
 	char why[200] = "", path[4096];
 	ssize_t path_len;
+	bool is_served;
 	int control, inherited = takeover_inherited(&control), r;
 
 	limits_set();
@@ -190,8 +190,10 @@ static int run(const struct config *config, char *argv[])
 		server_close(&s);
 		return 1;
 	}
-	if (control >= 0 && !takeover_wait(control))
+	if (control >= 0 && !takeover_wait(control)) {
+		log_error("start", "why=\"the process that this one was to take over from is gone\"");
 		return 1;
+	}
 	if ((control >= 0 && (r = server_open(&s, why)) < 0) || (r = server_start(&s, why)) < 0) {
 		log_error("start", "why=\"%s\"", why[0] ? why : strerror(-r));
 		_exit(1);	/* threads may run already */
@@ -199,11 +201,11 @@ static int run(const struct config *config, char *argv[])
 	server_accept(&s);
 	log_info("ready", "version=%s workers=%u", WXCHAT_VERSION, s.worker_count);
 	takeover_notify("READY=1");
-	serve(&s, &set, path, argv);
+	is_served = serve(&s, &set, path, argv);
 	wait_for_drain(&s);
 	server_stop(&s);
 	log_info("stopped", "ran_s=%lld", (long long)(clock_wall_ms() - s.started_ms) / 1000);
-	return 0;
+	return !is_served;
 }
 
 int main(int argc, char *argv[])

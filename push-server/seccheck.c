@@ -6,8 +6,8 @@
 #include "log.h"
 #include "utf8.h"
 
-enum seccheck seccheck_words(struct wechat *wechat, struct store_reader *users, const char *room,
-			     const struct uid *uid, const char *words, size_t len)
+enum seccheck seccheck_words(struct wechat *wechat, struct store_reader *users, const char *room, const struct uid *uid,
+			     const char *words, size_t len, const atomic_bool *stopping)
 {
 	char name[UID_LEN + 1], text[LOG_TEXT_SIZE];
 	struct wechat_told told = { .errcode = 0 };
@@ -20,8 +20,11 @@ enum seccheck seccheck_words(struct wechat *wechat, struct store_reader *users, 
 		return SECCHECK_FAILED;
 	while (at < len && !risky) {
 		size_t n = utf8_prefix(words + at, len - at, SECCHECK_CHARS_MAX);
-		enum error e = wechat_check_text(wechat, who.openid, SECCHECK_SCENE, words + at, n, &risky, &review, &told);
+		enum error e;
 
+		if (atomic_load(stopping))
+			return SECCHECK_FAILED;
+		e = wechat_check_text(wechat, who.openid, SECCHECK_SCENE, words + at, n, &risky, &review, &told);
 		if (e != ERR_NONE) {
 			log_warn("check-failed", "uid=%s error=%s errcode=%lld rid=%s", name, error_name(e),
 				 (long long)told.errcode, log_text(text, told.rid, strlen(told.rid)));

@@ -49,32 +49,37 @@ int takeover_inherited(int *control)
 	return count;
 }
 
-/* One byte, or false after the time or at the end. */
-static bool control_read(int control, char expected)
+/* Has a byte come within the time? */
+static bool control_read(int control, int wait_ms)
 {
 	struct pollfd p = { .fd = control, .events = POLLIN };
 	char byte;
 	int r;
 
 	do
-		r = poll(&p, 1, READY_WAIT_MS);
+		r = poll(&p, 1, wait_ms);
 	while (r < 0 && errno == EINTR);
-	return r == 1 && read(control, &byte, 1) == 1 && byte == expected;
+	return r == 1 && read(control, &byte, 1) == 1;
 }
 
 bool takeover_wait(int control)
 {
-	bool go = write(control, "R", 1) == 1 && control_read(control, 'G');
+	bool is_heard = write(control, "R", 1) == 1;
 
+	if (is_heard && !control_read(control, -1))
+		log_warn("takeover", "why=\"the old process ended before it said so\"");
 	close(control);
-	return go;
+	return is_heard;
 }
 
-void takeover_go(int control)
+bool takeover_go(int control)
 {
-	if (write(control, "G", 1) != 1)
+	bool is_heard = write(control, "G", 1) == 1;
+
+	if (!is_heard)
 		log_error("takeover", "why=\"the new process is gone\"");
 	close(control);
+	return is_heard;
 }
 
 /* The environment with our variable instead of any of its kind. */
@@ -156,19 +161,19 @@ bool takeover_start(const struct server *s, const char *path, char *const argv[]
 		return false;
 	pid = spawn(s, path, argv, pair[1]);
 	close(pair[1]);
-	if (pid > 0 && control_read(pair[0], 'R')) {
+	if (pid > 0 && control_read(pair[0], READY_WAIT_MS)) {
 		snprintf(state, sizeof(state), "MAINPID=%d", (int)pid);
 		takeover_notify(state);
 		log_info("takeover", "successor=%d", (int)pid);
 		*control = pair[0];
 		return true;
 	}
-	close(pair[0]);
-	if (pid > 0) {
-		kill(pid, SIGTERM);
+	if (pid > 0) {		/* first, since the end of the pair would let it go on */
+		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		log_error("takeover", "why=\"the new process did not become ready; this one goes on\"");
 	}
+	close(pair[0]);
 	return false;
 }
 

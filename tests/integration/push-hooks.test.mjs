@@ -321,6 +321,40 @@ test('a stop with messages in the check lets them go and ends', async (t) => {
 	assert.equal((await sys.pushProgram.stop()).code, 0);
 });
 
+test('nor does one long message, of which a stop leaves the rest unasked', async (t) => {
+	const planned = 1000, pieces = 60, path = '/wxa/msg_sec_check';
+	const sys = await start(t, { check: { text: 'refuse' }, push: { max_message_kb: 256 } });
+	const a = await Person.join(sys, 'a', 'r');
+	await sys.sandbox('POST', 'fault', { path, kind: 'delay', ms: 200, count: planned });
+	const asked = async () => planned - (await sys.sandbox('GET', 'fault')).faults[0].left;
+	a.send({ text: true, content: 'a'.repeat(pieces * 2500) });
+	while (await asked() === 0)
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	const before = await asked();
+	assert.equal((await sys.pushProgram.stop()).code, 0);
+	assert.ok(await asked() <= before + 2, `${await asked()} pieces of ${pieces}, ${before} of them before`);
+});
+
+test('a successor whose predecessor dies before it has let go serves all the same', async (t) => {
+	const sys = await start(t, { check: { text: 'refuse', timeout_ms: 20000 }, wechat: { timeout_ms: 20000 } });
+	const a = await Person.join(sys, 'a', 'r'), { child } = sys.pushProgram;
+	await sys.sandbox('POST', 'fault', { path: '/wxa/msg_sec_check', kind: 'hang', count: 1 });
+	a.send({ text: true, content: 'its check holds the old one up' });
+	while ((await sys.sandbox('GET', 'fault')).faults.length > 0)
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	child.kill('SIGUSR2');
+	const successor = Number((await sys.pushProgram.line(/takeover successor=(\d+)/))[1]);
+	try {
+		child.kill('SIGKILL');
+		await sys.pushProgram.line(/takeover why="the old process ended before it said so"/);
+		const b = await Person.join(sys, 'b', 'r');
+		assert.equal((await b.say('still served')).type, 'user');
+	} finally {
+		process.kill(successor, 'SIGTERM');
+		await sys.pushProgram.exited;
+	}
+});
+
 test('what is switched on must have what it needs', async () => {
 	for (const [config, told] of [[{ webhook: { events: 'message', secret } }, /conf:\d+: url: missing/],
 		[{ webhook: { message: 'on', url: 'http://127.0.0.1:1/' } }, /conf:\d+: secret: missing/],
