@@ -44,9 +44,17 @@ enum conn_pause {
 /* A place in a room's list of members, so that leaving is quick. */
 struct place {
 	struct room *room;
-	uint32_t index;		/* PLACE_JOINING until the home has answered */
+	uint32_t index;		/* in the list; before the home has answered, one of these */
 };
-enum { PLACE_JOINING = UINT32_MAX };
+enum {
+	PLACE_KICKED = UINT32_MAX - 1,	/* whom a moderator has put out meanwhile: it goes as soon as it is in */
+	PLACE_JOINING
+};
+
+static inline bool place_is_granted(const struct place *p)
+{
+	return p->index < PLACE_KICKED;
+}
 
 struct conn {
 	/* What telling a room looks at, together in a cache line. */

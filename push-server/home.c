@@ -345,7 +345,7 @@ void home_tell_leave(struct worker *from, const char *room, const struct uid *ui
 
 void home_leave(struct conn *c, struct room *r, bool is_asked)
 {
-	bool is_member = room_place(r, c)->index != PLACE_JOINING;
+	bool is_member = place_is_granted(room_place(r, c));
 	char name[ROOM_NAME_MAX + 1];
 
 	snprintf(name, sizeof(name), "%s", r->name);

@@ -140,35 +140,55 @@ static void disconnect_run(struct mail *mail, void *worker)
 	free(m);
 }
 
+void people_put_out(struct conn *c, const char *room)
+{
+	struct room *r = room_find(c->worker, room);
+	struct buf words = BUF_INIT;
+	struct post *p;
+	uint32_t left;
+	int n;
+
+	if (!r || !room_place(r, c))
+		return;
+	left = r->num ? r->num - 1 : 0;
+	room_hold(r);
+	/* Who does not know that event hears of it as of any refusal. */
+	n = c->wants_all ? words_event(&words, "kicked", room, left, NULL)
+			 : words_refused(&words, ERR_FORBIDDEN, "a moderator has put you out of this room", room, left, NULL);
+	p = words_post(&words, n == 0 && c->wants_all ? buf_adds(&words, "}") : n, 0);
+	if (p)
+		conn_tell(c, p);
+	if (room_place(r, c))	/* still: telling may have ended it */
+		home_leave(c, r, true);
+	post_unref(p);
+	room_release(r);
+}
+
+/* Who is on its way in is found among all of the user's connections, and put out when it has arrived. */
+static void kick_joining(struct worker *w, struct room *r, const struct uid *uid)
+{
+	struct place *place;
+	struct conn *c;
+	uint32_t slot;
+
+	for (slot = 0; slot < w->slot_count && r->joining; slot++)
+		if ((c = worker_slot(w, slot)) && uid_equal(&c->uid, uid) && (place = room_place(r, c)) &&
+		    place->index == PLACE_JOINING)
+			place->index = PLACE_KICKED;
+}
+
 static void kick_run(struct mail *mail, void *worker)
 {
 	struct people_mail *m = (struct people_mail *)mail;
 	struct room *r = room_find(worker, m->room);
-	struct buf words = BUF_INIT;
-	struct post *p, *refused;
 	uint32_t i;
-	int n;
 
 	if (r) {
+		kick_joining(worker, r, &m->uid);
 		room_hold(r);
-		n = words_event(&words, "kicked", m->room, r->num ? r->num - 1 : 0, NULL);
-		p = words_post(&words, n == 0 ? buf_adds(&words, "}") : n, 0);
-		/* Who does not know that event hears of it as of any refusal. */
-		n = words_refused(&words, ERR_FORBIDDEN, "a moderator has put you out of this room", m->room,
-				  r->num ? r->num - 1 : 0, NULL);
-		refused = words_post(&words, n, 0);
-		for (i = r->count; i-- > 0;) {
-			struct conn *c = r->members[i];
-
-			if (!uid_equal(&c->uid, &m->uid))
-				continue;
-			if (c->wants_all ? p : refused)
-				conn_tell(c, c->wants_all ? p : refused);
-			if (room_place(r, c))	/* still: telling may have ended it */
-				home_leave(c, r, true);
-		}
-		post_unref(p);
-		post_unref(refused);
+		for (i = r->count; i-- > 0;)
+			if (uid_equal(&r->members[i]->uid, &m->uid))
+				people_put_out(r->members[i], m->room);
 		room_release(r);
 	}
 	free(m);

@@ -11,6 +11,7 @@
 #include "history.h"
 #include "uid.h"
 
+struct conn;
 struct server;
 struct worker;
 
@@ -24,7 +25,11 @@ bool people_may_enter(struct worker *w, const char *room, const struct uid *uid)
 /* Closes every connection of the user (or, with address, from there); CLOSE_BANNED sends the error object first. */
 void people_disconnect(struct server *s, const struct uid *uid, const char *address, enum close_code code);
 
-/* Takes the user's connections out of the room; they are told "kicked", or a refusal if they do not ask for all events. */
+/* Takes the user's connections out of the room, and those that are on their way in; they are told "kicked", or a refusal if
+ * they do not ask for all events. */
 void people_kick(struct server *s, const char *room, const struct uid *uid);
+
+/* The same for one connection, which has been let in.  Its worker's thread. */
+void people_put_out(struct conn *c, const char *room);
 
 #endif

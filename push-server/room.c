@@ -109,7 +109,7 @@ void room_leave(struct room *r, struct conn *c)
 
 	if (!place)
 		return;
-	if (place->index == PLACE_JOINING) {
+	if (!place_is_granted(place)) {
 		r->joining--;
 	} else {
 		struct conn *last = r->members[--r->count];
