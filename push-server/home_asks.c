@@ -13,6 +13,7 @@
 #include "bounds.h"
 #include "people.h"
 #include "server.h"
+#include "webhook.h"
 #include "words.h"
 
 /* --- getting here --- */
@@ -159,7 +160,7 @@ struct checked_mail {
 	struct mail mail;
 	struct ask *ask;
 	enum error verdict;
-	char message[160];
+	char message[WEBHOOK_WHY_SIZE];
 };
 
 static void checked_run(struct mail *mail, void *worker)
@@ -180,7 +181,8 @@ void home_checked(struct server *server, struct ask *ask, enum error verdict, co
 
 	if (!m) {
 		log_error("no-memory", "what=checked");
-		ask_free(ask);
+		ask->mail.run = request_lost;	/* an operator's asks are not checked */
+		worker_post(&server->workers[ask->from.worker], &ask->mail);
 		return;
 	}
 	m->mail.run = checked_run;

@@ -166,9 +166,9 @@ ssize_t output_write(struct output **at, int fd, struct tls *tls, uint32_t now_m
 		size_t before = o->bytes;
 
 		n = tls ? output_write_tls(o, tls) : output_write_plain(o, fd);
-		if (n < 0)
+		if (n < 0 && sum == 0)
 			return n;
-		if (n == 0)
+		if (n <= 0)	/* behind bytes that count, an error comes again with the next ones */
 			break;
 		o->taken += (uint32_t)n;
 		if (o->taken >= STALLED_BYTES) {

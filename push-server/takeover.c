@@ -113,7 +113,8 @@ static int actions_fill(posix_spawn_file_actions_t *actions, const struct server
 		high[i] = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
 		r = high[i] < 0 ? -errno : -posix_spawn_file_actions_adddup2(actions, high[i], FIRST_FD + (int)i);
 	}
-	return r;
+	/* Libraries have descriptors, too, and some let them be inherited. */
+	return r < 0 ? r : -posix_spawn_file_actions_addclosefrom_np(actions, FIRST_FD + (int)i);
 }
 
 static pid_t spawn(const struct server *s, const char *path, char *const argv[], int control)

@@ -1,6 +1,7 @@
 // What happens beside a message's way: WeChat's content check, the owner's webhooks, notices to users who are away, and
 // the recall of media that WeChat found risky.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import crypto from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -345,6 +346,14 @@ test('a successor whose predecessor dies before it has let go serves all the sam
 	child.kill('SIGUSR2');
 	const successor = Number((await sys.pushProgram.line(/takeover successor=(\d+)/))[1]);
 	try {
+		if (process.getuid() === 0) {	/* others may not look: of all sockets it has those alone that listen */
+			const of = (pid) => fs.readdirSync(`/proc/${pid}/fd`).filter((fd) => fd > 2).map((fd) => fs.readlinkSync(`/proc/${pid}/fd/${fd}`));
+			const inherited = of(successor), shared = of(child.pid).filter((one) => one.startsWith('socket:') && inherited.includes(one));
+			const tcp = fs.readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/));
+			assert.ok(shared.length > 0);
+			for (const one of shared)
+				assert.equal(tcp.find((fields) => `socket:[${fields[9]}]` === one)?.[3], '0A');
+		}
 		child.kill('SIGKILL');
 		await sys.pushProgram.line(/takeover why="the old process ended before it said so"/);
 		const b = await Person.join(sys, 'b', 'r');

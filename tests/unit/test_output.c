@@ -3,13 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "push-server/bounds.h"
 #include "push-server/output.h"
 
 enum { CHUNKS = 40, CHUNK = 5000 };
+
+static unsigned calls_left = UINT_MAX;	/* then the peer is gone */
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	if (calls_left-- > 0)
+		return syscall(SYS_sendmsg, fd, message, flags);
+	errno = EPIPE;
+	return -1;
+}
 
 /* A pair of which the first is not waited for and takes little at a time. */
 static void pair_open(int fd[2])
@@ -175,6 +187,36 @@ static void a_peer_that_has_gone_is_an_error_and_no_signal(void **state)
 	close(fd[0]);
 }
 
+static void what_left_before_an_error_is_counted(void **state)
+{
+	struct output *o = NULL;
+	size_t before;
+	ssize_t sent;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	fill(&o, 1);
+	for (unsigned i = 0; i < 300; i++) {
+		struct chunk *chunk = chunk_new(1);
+
+		assert_non_null(chunk);
+		chunk->bytes[0] = 'x';
+		assert_int_equal(output_add(&o, chunk, 0, false, 0), 0);
+		chunk_unref(chunk);
+	}
+	before = output_bytes(o);
+	calls_left = 1;
+	sent = output_write(&o, fd[0], NULL, 1);
+	assert_true(sent >= CHUNK && (size_t)sent < before);
+	assert_int_equal(output_bytes(o), before - (size_t)sent);
+	calls_left = 0;
+	assert_int_equal(output_write(&o, fd[0], NULL, 1), -EPIPE);
+	calls_left = UINT_MAX;
+	output_free(o);
+	pair_close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +224,7 @@ int main(void)
 		cmocka_unit_test(what_has_begun_to_leave_is_not_cut),
 		cmocka_unit_test(every_length_leaves_in_order),
 		cmocka_unit_test(a_peer_that_has_gone_is_an_error_and_no_signal),
+		cmocka_unit_test(what_left_before_an_error_is_counted),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
