@@ -225,7 +225,7 @@ for (const [policy, type] of [['pass', 'user'], ['refuse', 'system']])
 		const backend = await startBackend(t);
 		const sys = await start(t, { webhook: { url: backend.url, secret, message: 'on', on_failure: policy, timeout_ms: 200 } });
 		const a = await Person.join(sys, 'a', 'r');
-		for (const answer of [null, 'no json', { replace: 5 }, { replace: { content: 'x'.repeat(100000) } }]) {
+		for (const answer of [null, 'no json', { replace: 5 }]) {
 			backend.answer = () => answer;
 			const said = await a.ask({ text: true, content: 'original' });
 			assert.equal(said.type, type, JSON.stringify(answer)?.slice(0, 50));
@@ -237,6 +237,32 @@ for (const [policy, type] of [['pass', 'user'], ['refuse', 'system']])
 		assert.equal((await a.ask({ text: true, content: 'x' })).type, type);
 		backend.status = 200;
 	});
+
+test('no message is made so that the backend is not heard about it, or is left alone', async (t) => {
+	const backend = await startBackend(t);
+	const sys = await start(t, { webhook: { url: backend.url, secret, message: 'on' }, check: { threads: 1 }, push: { rate: '0', max_message_kb: 512 } });
+	const a = await Person.join(sys, 'a', 'r'), b = await Person.join(sys, 'b', 'r');
+	let deep = 'x';
+	for (let i = 1; i < 16; i++)
+		deep = [deep];
+	/* Five failures in a row would do. */
+	backend.answer = () => ({ replace: { text: true, content: '***' } });
+	const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, 0]));
+	for (let i = 0; i < 6; i++)
+		assert.equal((await a.ask({ ...many, content: 'bad' })).content, '***');
+	backend.answer = ({ message }) => ({ replace: { ...message, content: '***' } });
+	assert.equal((await a.ask({ ...many, content: 'bad', long: 'x'.repeat(500000) })).content, '***');
+	for (let i = 0; i < 6; i++)
+		assert.equal((await a.ask({ deep, content: 'bad' })).reason, 'ERR_TOO_LARGE');
+	backend.answer = ({ message }) => ({ replace: { ...message, content: '*'.repeat(1 << 19) } });
+	for (let i = 0; i < 6; i++)
+		assert.equal((await a.ask({ content: 'bad' })).reason, 'ERR_TOO_LARGE');
+	backend.answer = () => ({ replace: { text: true, content: '***' } });
+	const asked = backend.questions.length;
+	assert.equal((await b.ask({ content: 'bad' })).content, '***');
+	assert.equal(backend.questions.length, asked + 1);
+	assert.equal(metricSum(await metrics(sys), 'wxchat_webhook_failed_total'), 0);
+});
 
 test('an absent user is told once, with consent, until they come back', async (t) => {
 	const sys = await start(t, { notify: { template_id: 'TEMPLATE', state: 'trial' } });
