@@ -139,7 +139,7 @@ int history_each(struct history_reader *r, const char *room, uint64_t from, uint
 	struct room_record record = { 0, 0, 0 };
 	MDB_cursor *cursor = NULL;
 	MDB_val k, v;
-	int rc;
+	int rc, said = 0;
 
 	if ((rc = reader_begin(r)) < 0)
 		return rc;
@@ -163,14 +163,18 @@ int history_each(struct history_reader *r, const char *room, uint64_t from, uint
 		entry.id = be_get((uint8_t *)k.mv_data + sizeof(number), 8);
 		if (entry.id > to)
 			break;
-		if ((rc = entry_fill(r, &v, &entry)) < 0 || fn(&entry, arg) != 0)
+		if ((rc = entry_fill(r, &v, &entry)) < 0)
 			goto out;
+		if ((said = fn(&entry, arg)) != 0)
+			break;
 	}
 	rc = mdb_errno(rc);
 out:
 	if (cursor)
 		mdb_cursor_close(cursor);
 	reader_end(r);
+	if (said < 0)
+		return said;
 	return rc == -ENOENT ? 0 : rc;
 }
 
@@ -181,7 +185,7 @@ int history_each_room(struct history_reader *r, int (*fn)(const char *room, uint
 	struct room_record room;
 	MDB_cursor *cursor;
 	MDB_val k, v;
-	int rc;
+	int rc, said = 0;
 
 	if ((rc = reader_begin(r)) < 0)
 		return rc;
@@ -195,12 +199,14 @@ int history_each_room(struct history_reader *r, int (*fn)(const char *room, uint
 			}
 			memcpy(name, k.mv_data, k.mv_size);
 			name[k.mv_size] = '\0';
-			if (fn(name, room.first, room.last, arg) != 0)
+			if ((said = fn(name, room.first, room.last, arg)) != 0)
 				break;
 		}
 		mdb_cursor_close(cursor);
 	}
 	reader_end(r);
+	if (said < 0)
+		return said;
 	return rc == MDB_NOTFOUND ? 0 : mdb_errno(rc);
 }
 
@@ -246,7 +252,7 @@ int history_each_key(struct history_reader *r, enum room_table table, const void
 {
 	MDB_val k = { prefix_len, (void *)(uintptr_t)prefix }, v;
 	MDB_cursor *cursor;
-	int rc;
+	int rc, said = 0;
 
 	if ((rc = reader_begin(r)) < 0)
 		return rc;
@@ -255,12 +261,14 @@ int history_each_key(struct history_reader *r, enum room_table table, const void
 		for (rc = mdb_cursor_get(cursor, &k, &v, prefix_len > 0 ? MDB_SET_RANGE : MDB_FIRST); rc == 0;
 		     rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
 			if (k.mv_size < prefix_len || memcmp(k.mv_data, prefix, prefix_len) != 0 ||
-			    fn(k.mv_data, k.mv_size, v.mv_data, v.mv_size, arg) != 0)
+			    (said = fn(k.mv_data, k.mv_size, v.mv_data, v.mv_size, arg)) != 0)
 				break;
 		}
 		mdb_cursor_close(cursor);
 	}
 	reader_end(r);
+	if (said < 0)
+		return said;
 	return rc == MDB_NOTFOUND ? 0 : mdb_errno(rc);
 }
 

@@ -94,8 +94,8 @@ void home_past(struct worker *w, struct ask *ask)
 		past.r = words_event(&past.words, "history", ask->room, h->presence.users, ask->cid);
 	if (past.r == 0)
 		past.r = buf_addf(&past.words, ",\"epoch\":\"%s\",\"messages\":[", history_epoch(w->server->history));
-	if (past.r == 0 && from <= to && to > 0 && history_each(w->past, ask->room, from, to, past_add, &past) < 0)
-		past.r = -EIO;
+	if (past.r == 0 && from <= to && to > 0)
+		past.r = history_each(w->past, ask->room, from, to, past_add, &past);
 	if (past.r < 0) {
 		buf_free(&past.words);
 		home_refuse(w, ask, past.r == -EMSGSIZE ? ERR_TOO_LARGE : ERR_STORE, NULL);
