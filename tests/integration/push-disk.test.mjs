@@ -3,8 +3,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newRoom, startChat } from './lib/chat.mjs';
+import { startOperated } from './lib/operator.mjs';
+import { bin, root } from './lib/system.mjs';
+
+const sanitized = /lib[at]san/.test(execFileSync('ldd', [path.join(bin, 'push-server')], { encoding: 'utf8' }));
 
 let chat;
 before(async () => {
@@ -60,4 +65,22 @@ test('what cannot be stored is refused with ERR_STORE and shown to nobody; after
 	await back.hear((o) => o.id === stored + 2);
 	assert.equal(back.welcome.recovered, true);
 	assert.deepEqual(back.ids, Array.from({ length: stored + 2 }, (_, i) => i + 1));
+});
+
+test('a stop gives up an operator’s call that the disk holds up, and ends as it should', { skip: sanitized && 'the sanitizers want to be loaded first' }, async (t) => {
+	const dir = fs.mkdtempSync(path.join(root, 'build', 'fault-')), file = path.join(dir, 'stall');
+	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+	const library = path.join(dir, 'stalling.so');
+	execFileSync('cc', ['-std=c11', '-D_GNU_SOURCE', '-O1', '-shared', '-fPIC', '-o', library, path.join(root, 'tests/fault/stalling.c')]);
+	const sys = await startOperated({ login: null, web: null, env: { LD_PRELOAD: library, STALLING_FILE: file } });
+	t.after(() => sys.stop());
+	await sys.api('publish', { room: 'r', text: 'stored' });
+	fs.writeFileSync(file, '');
+	const answer = sys.api('publish', { room: 'r', text: 'slow' }).catch((error) => error);
+	await sys.pushProgram.line(/^stalled$/);
+	sys.pushProgram.child.kill('SIGTERM');
+	await sys.pushProgram.line(/admin-abandoned calls=1/);
+	fs.rmSync(file);
+	assert.deepEqual(await sys.pushProgram.exited, { code: 0, signal: null });
+	assert.ok(await answer instanceof Error);
 });
