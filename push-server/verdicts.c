@@ -67,20 +67,12 @@ static int search_entry(const struct history_entry *e, void *arg)
 
 static void recall(struct verdicts *v, const char *room, uint64_t id)
 {
-	struct ask *ask = operate_new(REQUEST_RECALL, room, NULL, NULL);
-	struct buf answer = BUF_INIT;
 	char text[LOG_TEXT_SIZE];
 
-	if (ask == NULL)
+	if (operate_recall_wait(v->server, room, id) != ERR_NONE)
 		return;
-	ask->number = id;
-	if (operate_ask_wait(v->server, ask, &answer) == 0 &&
-	    operate_refusal(answer.data, answer.len, NULL) == ERR_NONE) {
-		atomic_fetch_add(&v->recalled, 1);
-		log_info("media-recalled", "room=%s id=%llu", log_text(text, room, strlen(room)),
-			 (unsigned long long)id);
-	}
-	buf_free(&answer);
+	atomic_fetch_add(&v->recalled, 1);
+	log_info("media-recalled", "room=%s id=%llu", log_text(text, room, strlen(room)), (unsigned long long)id);
 }
 
 static void search_room(struct verdicts *v, const char *room, const char *url, int64_t now_ms)
