@@ -56,7 +56,7 @@ static void kept_rooms(struct call *call)
 	int r;
 
 	if ((r = buf_adds(&json, "{\"ok\":true,\"rooms\":[")) < 0 ||
-	    (r = history_each_room(call->api->past, kept_room, &json)) < 0 || (r = buf_adds(&json, "]}")) < 0) {
+	    (r = history_each_room(call->api->past, "", kept_room, &json)) < 0 || (r = buf_adds(&json, "]}")) < 0) {
 		buf_free(&json);
 		call_fail(call, ERR_STORE, strerror(-r));
 	} else {

@@ -138,9 +138,10 @@ int history_get_number(struct history_reader *r, enum room_table table, const vo
 int history_each_key(struct history_reader *r, enum room_table table, const void *prefix, size_t prefix_len,
 		     int (*fn)(const void *key, size_t key_len, const void *value, size_t len, void *arg), void *arg);
 
-/* All rooms that ever had a message, by name, until fn returns non-zero; what it returns below 0 is returned. */
-int history_each_room(struct history_reader *r, int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg),
-		      void *arg);
+/* All rooms that ever had a message and whose names come behind after ("" for all), in the order of their bytes, until fn
+ * returns non-zero; what it returns below 0 is returned. */
+int history_each_room(struct history_reader *r, const char *after,
+		      int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg), void *arg);
 
 /* How many keys the table holds, without touching the disk: 0 spares a look-up. */
 uint64_t history_count(const struct history *h, enum room_table table);

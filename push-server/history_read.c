@@ -178,21 +178,24 @@ out:
 	return rc == -ENOENT ? 0 : rc;
 }
 
-int history_each_room(struct history_reader *r, int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg),
-		      void *arg)
+int history_each_room(struct history_reader *r, const char *after,
+		      int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg), void *arg)
 {
+	size_t after_len = strlen(after);
+	MDB_val k = { after_len, (void *)(uintptr_t)after }, v;
 	char name[ROOM_NAME_MAX + 1];
 	struct room_record room;
 	MDB_cursor *cursor;
-	MDB_val k, v;
 	int rc, said = 0;
 
 	if ((rc = reader_begin(r)) < 0)
 		return rc;
 	rc = mdb_cursor_open(r->txn, mdb_table(r->db, TABLE_ROOMS), &cursor);
 	if (rc == 0) {
-		for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == 0;
+		for (rc = mdb_cursor_get(cursor, &k, &v, after_len > 0 ? MDB_SET_RANGE : MDB_FIRST); rc == 0;
 		     rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+			if (k.mv_size == after_len && memcmp(k.mv_data, after, after_len) == 0)
+				continue;
 			if (k.mv_size > ROOM_NAME_MAX || room_record_decode(v.mv_data, v.mv_size, &room) < 0) {
 				reader_damaged(r, "room", 0);
 				continue;

@@ -1,8 +1,10 @@
 // What happens beside a message's way: WeChat's content check, the owner's webhooks, notices to users who are away, and
 // the recall of media that WeChat found risky.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
 import WebSocket from 'ws';
@@ -310,31 +312,74 @@ test('an absent user is told once, with consent, until they come back', async (t
 	assert.match(notice.data.time3.value, /^\d{4}年\d\d月\d\d日 \d\d:\d\d$/);
 });
 
-test('what WeChat found risky after the upload is recalled', async (t) => {
-	const sys = await start(t, { media: { check: 'on' } });
-	const a = await Person.join(sys, 'a', 'r');
+// Somebody shows a file; risky() is what WeChat says of it later.
+async function showFile(sys, person) {
 	const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 	const form = new FormData();
 	form.append('file', new Blob([png], { type: 'image/png' }), 'a.png');
-	const upload = await sys.call('POST', 'upload', { headers: a.session.headers, body: form });
+	const upload = await sys.call('POST', 'upload', { headers: person.session.headers, body: form });
 	assert.equal(upload.status, 200, upload.text);
 	const { url } = upload.body.data;
-	a.send({ gallery: true, url });
-	const { id } = await a.hear((m) => m.type === 'user' && m.url === url);
+	person.send({ gallery: true, url });
+	const { id } = await person.hear((m) => m.type === 'user' && m.url === url);
+	return { id, risky: async () => {
+		const checks = async () => (await sys.sandbox('GET', 'sent')).mediaChecks;
+		let check;
+		while (!(check = (await checks()).find((c) => c.media_url === url)))
+			await new Promise((resolve) => setTimeout(resolve, 50));
+		const stamp = String(Math.floor(Date.now() / 1000)), nonce = crypto.randomBytes(6).toString('hex');
+		const signature = crypto.createHash('sha1').update(['pushtoken', stamp, nonce].sort().join('')).digest('hex');
+		const push = await sys.call('POST', 'message', { query: { signature, timestamp: stamp, nonce }, json: {
+			ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: Number(stamp), MsgType: 'event', Event: 'wxa_media_check',
+			trace_id: check.trace_id, version: 2, errcode: 0, errmsg: 'ok', result: { suggest: 'risky', label: 20002 } } });
+		assert.equal(push.status, 200, push.text);
+	} };
+}
+
+test('what WeChat found risky after the upload is recalled', async (t) => {
+	const sys = await start(t, { media: { check: 'on' } });
+	const a = await Person.join(sys, 'a', 'r');
+	const { id, risky } = await showFile(sys, a);
 	await a.say('between');
-	const checks = async () => (await sys.sandbox('GET', 'sent')).mediaChecks;
-	let check;
-	while (!(check = (await checks()).find((c) => c.media_url === url)))
-		await new Promise((resolve) => setTimeout(resolve, 50));
-	const stamp = String(Math.floor(Date.now() / 1000)), nonce = crypto.randomBytes(6).toString('hex');
-	const signature = crypto.createHash('sha1').update(['pushtoken', stamp, nonce].sort().join('')).digest('hex');
-	const push = await sys.call('POST', 'message', { query: { signature, timestamp: stamp, nonce }, json: {
-		ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: Number(stamp), MsgType: 'event', Event: 'wxa_media_check',
-		trace_id: check.trace_id, version: 2, errcode: 0, errmsg: 'ok', result: { suggest: 'risky', label: 20002 } } });
-	assert.equal(push.status, 200, push.text);
+	for (let i = 0; i < 150; i++)	/* more rooms than are looked at in one go, on both sides of this one */
+		await sys.api('publish', { room: `${i % 2 ? 'a' : 'z'}${i}`, text: 'x' });
+	await risky();
 	assert.equal((await a.hear((m) => m.event === 'recall')).id, id);
 	const { messages } = await sys.api('history?room=r');
 	assert.deepEqual(messages.map((m) => m.recalled ?? m.content), [true, 'between']);
+});
+
+test('a recall for which the disk had no room is made when it has some', async (t) => {
+	const sys = await start(t, { media: { check: 'on' } });
+	const limit = (bytes) => execFileSync('prlimit', [`--pid=${sys.pushProgram.child.pid}`, `--fsize=${bytes}:unlimited`]);
+	const a = await Person.join(sys, 'a', 'r');
+	const { id, risky } = await showFile(sys, a);
+	limit(4096);
+	await risky();
+	await sys.pushProgram.line(/media-recall-delayed event=1 /);
+	assert.ok(!a.heard.some((m) => m.event === 'recall'));
+	limit('unlimited');
+	assert.equal((await a.hear((m) => m.event === 'recall')).id, id);
+});
+
+test('verdicts are followed from the first one when the store of sessions is a new one', async (t) => {
+	const sys = await start(t, { media: { check: 'on' } });
+	const before = await Person.join(sys, 'a', 'r');
+	for (let i = 0; i < 3; i++) {
+		const { id, risky } = await showFile(sys, before);
+		await risky();
+		await before.hear((m) => m.event === 'recall' && m.id === id);
+	}
+	await sys.pushProgram.stop();
+	await sys.loginProgram.stop();
+	for (const name of fs.readdirSync(sys.file('sessions')))
+		fs.rmSync(sys.file('sessions', name));
+	await sys.startLogin();
+	await sys.startPush();
+	const a = await Person.join(sys, 'a', 'r');
+	const { id, risky } = await showFile(sys, a);
+	await risky();
+	await a.hear((m) => m.event === 'recall' && m.id === id);
 });
 
 test('a stop with messages in the check lets them go and ends', async (t) => {

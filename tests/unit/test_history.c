@@ -110,8 +110,16 @@ static void all_rooms_are_listed(void **state)
 	append(h, "a", "1");
 	append(h, "b", "2");
 	assert_int_equal(history_reader_new(h, &r), 0);
-	assert_int_equal(history_each_room(r, room_join, &out), 0);
-	assert_string_equal(buf_str(&out), "a 1-1, b 1-2, ");
+	append(h, "ab", "1");
+	assert_int_equal(history_each_room(r, "", room_join, &out), 0);
+	assert_string_equal(buf_str(&out), "a 1-1, ab 1-1, b 1-2, ");
+	buf_reset(&out);
+	assert_int_equal(history_each_room(r, "a", room_join, &out), 0);
+	assert_string_equal(buf_str(&out), "ab 1-1, b 1-2, ");
+	buf_reset(&out);
+	assert_int_equal(history_each_room(r, "aa", room_join, &out), 0);
+	assert_int_equal(history_each_room(r, "b", room_join, &out), 0);
+	assert_string_equal(buf_str(&out), "ab 1-1, b 1-2, ");
 	history_reader_free(r);
 	buf_free(&out);
 	stop(h);
@@ -158,7 +166,7 @@ static void what_a_callback_finds_wrong_is_the_result(void **state)
 	assert_int_equal(history_reader_new(h, &r), 0);
 	assert_int_equal(history_each(r, "a", 0, UINT64_MAX, entry_spoils, &out), -ENOENT);
 	assert_int_equal(history_each(r, "a", 0, UINT64_MAX, entry_ends, &out), 0);
-	assert_int_equal(history_each_room(r, room_spoils, &out), -EMSGSIZE);
+	assert_int_equal(history_each_room(r, "", room_spoils, &out), -EMSGSIZE);
 	assert_int_equal(history_each_key(r, TABLE_BANS, "u", 1, key_spoils, &out), -ENOMEM);
 	assert_string_equal(buf_str(&out), "1:one 1:one a 1-2, u1");
 	history_reader_free(r);
