@@ -312,6 +312,56 @@ test('an absent user is told once, with consent, until they come back', async (t
 	assert.match(notice.data.time3.value, /^\d{4}年\d\d月\d\d日 \d\d:\d\d$/);
 });
 
+for (const [what, fault, counter, again] of [
+	['that WeChat refuses for good is not tried again', { kind: 'errcode', errcode: 43107 }, 'refused', 0],
+	['that may have been sent is not sent again', { kind: 'close' }, 'failed', 0],
+	['that was not sent is sent with the next message', { kind: 'errcode', errcode: 45009 }, 'failed', 1]])
+	test(`a notice ${what}`, async (t) => {
+		const sys = await start(t, { notify: { template_id: 'TEMPLATE' } });
+		const away = await Person.join(sys, 'away', 'lobby'), here = await Person.join(sys, 'here', 'lobby');
+		const room = `@dm:${[away.uid, here.uid].sort().join(':')}`;
+		const settled = async () => {
+			let counted;
+			do
+				counted = await metrics(sys);
+			while (metricSum(counted, 'wxchat_notices_waiting') > 0);
+			return counted;
+		};
+		assert.equal((await away.ask({ op: 'join', room })).event, 'welcome');
+		assert.equal((await here.ask({ op: 'join', room })).event, 'welcome');
+		assert.notEqual((await away.ask({ op: 'consent', template: 'TEMPLATE', room })).event, 'refused');
+		await sys.wx('subscribe', 'away', { tmplIds: ['TEMPLATE'] });
+		await away.ask({ op: 'leave', room });
+		await sys.sandbox('POST', 'fault', { path: '/cgi-bin/message/subscribe/send', ...fault });
+		await here.ask({ text: true, content: 'one', room });
+		assert.equal(metricSum(await settled(), `wxchat_notices_${counter}_total`), 1);
+		await sys.noFaults();
+		await here.ask({ text: true, content: 'two', room });
+		await here.ask({ text: true, content: 'three', room });
+		const counted = await settled();
+		assert.equal(metricSum(counted, `wxchat_notices_${counter}_total`), 1);
+		assert.equal(metricSum(counted, 'wxchat_notices_sent_total'), again);
+		assert.equal((await sys.sandbox('GET', 'sent')).subscribe.length, again);
+	});
+
+test('nobody who is in a room is told that somebody wrote there, however many there are', async (t) => {
+	const sys = await start(t, { notify: { template_id: 'TEMPLATE' }, push: { rate: 0, max_conns_per_ip: 0 },
+		login: { threads: 16, rate_per_address: 0, rate_per_user: 0 } });
+	const people = [], room = '@crowd';
+	for (let i = 0; i < 510; i++)
+		people.push(await sys.login(`u${i}`));
+	await Promise.all(people.map(({ uid }) => sys.api('enroll', { room, uid })));
+	const sockets = await Promise.all(people.map((session) => Person.join(sys, null, room, { session, query: { events: '' } })));
+	await Promise.all(sockets.map((p) => p.ask({ op: 'consent', template: 'TEMPLATE', room })));
+	await sockets[0].say('hello');
+	let counted;
+	do
+		counted = await metrics(sys);
+	while (metricSum(counted, 'wxchat_notices_waiting') > 0);
+	for (const name of ['sent', 'refused', 'failed'])
+		assert.equal(metricSum(counted, `wxchat_notices_${name}_total`), 0, name);
+});
+
 // Somebody shows a file; risky() is what WeChat says of it later.
 async function showFile(sys, person) {
 	const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
