@@ -232,7 +232,7 @@ static void run_back(struct mail *mail, void *owner)
 	char uid[UID_LEN + 1];
 
 	uid_text(&item->uid, uid);
-	if (key_mark(&key, item->room, uid) == 0 &&
+	if (!atomic_load(&n->stopping) && key_mark(&key, item->room, uid) == 0 &&
 	    history_get(n->past, TABLE_MARKS, key.data, key.len, NULL) == 0)
 		(void)change(n, HISTORY_DELETE, TABLE_MARKS, &key, 0);
 	buf_free(&key);
