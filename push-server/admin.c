@@ -205,7 +205,8 @@ static void *admin_run(void *arg)
 
 /* --- starting and stopping --- */
 
-static void admin_free(struct admin *a)
+/* All but what an answer comes to that is still on its way. */
+static void admin_close(struct admin *a)
 {
 	if (a->http != NULL)
 		evhttp_free(a->http);
@@ -224,6 +225,11 @@ static void admin_free(struct admin *a)
 	if (a->api.users != NULL)
 		store_reader_free(a->api.users);
 	token_fini(&a->token);
+}
+
+static void admin_free(struct admin *a)
+{
+	admin_close(a);
 	mailbox_fini(&a->mailbox);
 	free(a);
 }
@@ -303,8 +309,10 @@ void admin_stop(struct admin *a)
 	/* An answer that is still on its way comes to this memory. */
 	while (atomic_load(&a->api.posting) > 0)
 		sched_yield();
-	if (a->api.calls > 0)
-		log_warn("admin-abandoned", "calls=%u", a->api.calls);
-	else
+	if (a->api.calls == 0) {
 		admin_free(a);
+		return;
+	}
+	log_warn("admin-abandoned", "calls=%u", a->api.calls);
+	admin_close(a);
 }

@@ -12,7 +12,8 @@ struct server;
  * -errno with why. */
 int admin_start(struct server *s, struct admin **out, char why[static 200]);
 
-/* Before the workers end, because requests that are under way wait for their answers. */
+/* Before the workers end, because requests that are under way wait for their answers: three seconds at most.  What has none
+ * by then is given up with its connection, and a little memory stays for answers that come late. */
 void admin_stop(struct admin *a);
 
 #endif

@@ -25,7 +25,8 @@ enum {
 	API_ROOMS_MAX = 1000,		/* rooms in one listing */
 	API_LIST_MAX = 10000,		/* people in one listing */
 	API_BROADCAST_WINDOW = 64,	/* rooms of a broadcast that are under way at once */
-	API_HISTORY_MAX = 500		/* messages in one page */
+	API_HISTORY_MAX = 500,		/* messages in one page ... */
+	API_HISTORY_BYTES = 16 << 20	/* ... and bytes; past it fewer messages, but one */
 };
 
 /* What the API stands on; the admin's. */

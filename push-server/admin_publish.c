@@ -8,6 +8,7 @@
 #include "admin_api.h"
 #include "admin_gather.h"
 #include "config.h"
+#include "fields.h"
 #include "home.h"
 #include "operate.h"
 #include "request.h"
@@ -16,10 +17,6 @@
 /* The message's own fields, as `"a":1,"b":2,`; those that the server gives are left out.  Ends the call if not good. */
 static bool message_fields(struct call *call, struct buf *fields)
 {
-	static const char *const given[] = {
-		"type", "id", "room", "number", "time", "uid", "nickName", "avatarUrl", "op", "cid", "error", "recalled",
-		WAFER_MAGIC,
-	};
 	struct json_object *message = json_member(call->body, "message");
 	struct buf object = BUF_INIT;
 	const char *text;
@@ -36,8 +33,9 @@ static bool message_fields(struct call *call, struct buf *fields)
 		call_fail(call, ERR_BAD_REQUEST, "message: an object such as {\"text\":true,\"content\":\"hello\"}");
 		return false;
 	}
-	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
-		json_object_object_del(message, given[i]);
+	for (const char *const *name = fields_reserved; *name != NULL; name++)
+		json_object_object_del(message, *name);
+	json_object_object_del(message, "cid");
 	if (json_object_object_length(message) == 0) {
 		call_fail(call, ERR_BAD_REQUEST, "message: it is empty");
 		return false;

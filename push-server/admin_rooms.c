@@ -56,7 +56,7 @@ static void kept_rooms(struct call *call)
 	int r;
 
 	if ((r = buf_adds(&json, "{\"ok\":true,\"rooms\":[")) < 0 ||
-	    (r = history_each_room(call->api->past, kept_room, &json)) < 0 || (r = buf_adds(&json, "]}")) < 0) {
+	    (r = history_each_room(call->api->past, "", kept_room, &json)) < 0 || (r = buf_adds(&json, "]}")) < 0) {
 		buf_free(&json);
 		call_fail(call, ERR_STORE, strerror(-r));
 	} else {
@@ -80,11 +80,49 @@ static void members(struct call *call)
 
 /* --- history: read here, page by page, so that no worker is kept from its chat --- */
 
+enum { PAGE_EXTRA = 512 };	/* what an answer says of a message beside its text, and more than it says of a recalled one */
+
 struct page {
 	struct buf *json;
 	unsigned count;
 	const char *room;
 };
+
+/* How long its messages are, from the first one on. */
+struct sizes {
+	uint64_t from;
+	size_t len[API_HISTORY_MAX];
+};
+
+static int size_entry(const struct history_entry *e, void *arg)
+{
+	struct sizes *s = arg;
+
+	s->len[e->id - s->from] = e->len + PAGE_EXTRA;
+	return 0;
+}
+
+/* Leaves as many of them as fit into one answer, one at least: the first, or the last. */
+static int page_fit(struct history_reader *past, const char *room, uint64_t *from, uint64_t *to, bool is_last)
+{
+	struct sizes sizes = { .from = *from };
+	uint64_t count = *to - *from + 1, fitting = 0;
+	size_t left = API_HISTORY_BYTES;
+	int r = history_each(past, room, *from, *to, size_entry, &sizes);
+
+	for (; r == 0 && fitting < count; fitting++) {
+		size_t len = sizes.len[is_last ? count - 1 - fitting : fitting];
+
+		if (len > left && fitting > 0)
+			break;
+		left -= len < left ? len : left;
+	}
+	if (r == 0 && is_last)
+		*from = *to - fitting + 1;
+	else if (r == 0)
+		*to = *from + fitting - 1;
+	return r;
+}
 
 static int page_entry(const struct history_entry *e, void *arg)
 {
@@ -106,7 +144,7 @@ static void history(struct call *call)
 	struct page page = { .json = &json, .room = call->room };
 	int64_t before, behind, limit;
 	uint64_t first = 0, last = 0, from, to;
-	bool is_more;
+	bool is_after, is_more;
 	int r;
 
 	if (!call_room(call, true) || !call_number(call, "before", 0, INT64_MAX, &before) ||
@@ -116,15 +154,17 @@ static void history(struct call *call)
 	limit = limit == 0 ? 50 : limit;
 	if ((r = history_bounds(call->api->past, call->room, &first, &last)) < 0)
 		goto fail;
-	if (json_object_object_get_ex(call->body, "after", NULL)) {
+	is_after = json_object_object_get_ex(call->body, "after", NULL);
+	if (is_after) {
 		from = (uint64_t)behind + 1 > first ? (uint64_t)behind + 1 : first;
 		to = from <= last && last - from >= (uint64_t)limit ? from + (uint64_t)limit - 1 : last;
-		is_more = from <= last && to < last;
 	} else {
 		to = before > 0 && (uint64_t)before <= last ? (uint64_t)before - 1 : last;
 		from = to >= first && to - first >= (uint64_t)limit ? to - (uint64_t)limit + 1 : first;
-		is_more = to >= first && from > first;
 	}
+	if (to >= from && to > 0 && (r = page_fit(call->api->past, call->room, &from, &to, !is_after)) < 0)
+		goto fail;
+	is_more = is_after ? from <= last && to < last : to >= first && from > first;
 	if ((r = buf_adds(&json, "{\"ok\":true,\"room\":")) < 0 ||
 	    (r = json_quote(&json, call->room, strlen(call->room))) < 0 || (r = buf_adds(&json, ",\"messages\":[")) < 0)
 		goto fail;

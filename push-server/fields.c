@@ -1,7 +1,12 @@
 /* fields.c - puts braces around a message's fields. */
 #include "fields.h"
 
+#include "error.h"
 #include "json.h"
+
+const char *const fields_reserved[] = {
+	"type", "id", "room", "number", "time", "uid", "nickName", "avatarUrl", "op", "error", "recalled", WAFER_MAGIC, NULL
+};
 
 int fields_object(struct buf *out, const char *fields, size_t len)
 {

@@ -8,6 +8,10 @@
 
 #include "buf.h"
 
+/* The names of what only the server says of a message, NULL-ended: whoever else gives them is not heard.  `error` and the
+ * SDKs' key would make clients drop their session. */
+extern const char *const fields_reserved[];
+
 /* Appends the object.  -ENOMEM, -EMSGSIZE. */
 int fields_object(struct buf *out, const char *fields, size_t len);
 

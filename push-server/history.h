@@ -126,9 +126,9 @@ struct history_entry {
 	size_t len;
 };
 
-/* Calls fn for the messages from..to (both included) that are kept, in order, until it returns non-zero.
- * In one snapshot, which keeps pages from being used again: for pages of history, not for all of it.  fn may look up
- * values and bounds with the same reader. */
+/* Calls fn for the messages from..to (both included) that are kept, in order, until it returns non-zero; what it returns
+ * below 0 is returned.  In one snapshot, which keeps pages from being used again: for pages of history, not for all of it.
+ * fn may look up values and bounds with the same reader. */
 int history_each(struct history_reader *r, const char *room, uint64_t from, uint64_t to,
 		 int (*fn)(const struct history_entry *entry, void *arg), void *arg);
 
@@ -137,13 +137,14 @@ int history_get(struct history_reader *r, enum room_table table, const void *key
 int history_get_number(struct history_reader *r, enum room_table table, const void *key, size_t key_len,
 		       uint64_t *number);
 
-/* All keys that begin with prefix, in order, until fn returns non-zero. */
+/* All keys that begin with prefix, in order, until fn returns non-zero; what it returns below 0 is returned. */
 int history_each_key(struct history_reader *r, enum room_table table, const void *prefix, size_t prefix_len,
 		     int (*fn)(const void *key, size_t key_len, const void *value, size_t len, void *arg), void *arg);
 
-/* All rooms that ever had a message. */
-int history_each_room(struct history_reader *r, int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg),
-		      void *arg);
+/* All rooms that ever had a message and whose names come behind after ("" for all), in the order of their bytes, until fn
+ * returns non-zero; what it returns below 0 is returned. */
+int history_each_room(struct history_reader *r, const char *after,
+		      int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg), void *arg);
 
 /* How many keys the table holds, without touching the disk: 0 spares a look-up. */
 uint64_t history_count(const struct history *h, enum room_table table);

@@ -139,7 +139,7 @@ int history_each(struct history_reader *r, const char *room, uint64_t from, uint
 	struct room_record record = { 0, 0, 0 };
 	MDB_cursor *cursor = NULL;
 	MDB_val k, v;
-	int rc;
+	int rc, said = 0;
 
 	if ((rc = reader_begin(r)) < 0)
 		return rc;
@@ -163,44 +163,53 @@ int history_each(struct history_reader *r, const char *room, uint64_t from, uint
 		entry.id = be_get((uint8_t *)k.mv_data + sizeof(number), 8);
 		if (entry.id > to)
 			break;
-		if ((rc = entry_fill(r, &v, &entry)) < 0 || fn(&entry, arg) != 0)
+		if ((rc = entry_fill(r, &v, &entry)) < 0)
 			goto out;
+		if ((said = fn(&entry, arg)) != 0)
+			break;
 	}
 	rc = mdb_errno(rc);
 out:
 	if (cursor)
 		mdb_cursor_close(cursor);
 	reader_end(r);
+	if (said < 0)
+		return said;
 	return rc == -ENOENT ? 0 : rc;
 }
 
-int history_each_room(struct history_reader *r, int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg),
-		      void *arg)
+int history_each_room(struct history_reader *r, const char *after,
+		      int (*fn)(const char *room, uint64_t first, uint64_t last, void *arg), void *arg)
 {
+	size_t after_len = strlen(after);
+	MDB_val k = { after_len, (void *)(uintptr_t)after }, v;
 	char name[ROOM_NAME_MAX + 1];
 	struct room_record room;
 	MDB_cursor *cursor;
-	MDB_val k, v;
-	int rc;
+	int rc, said = 0;
 
 	if ((rc = reader_begin(r)) < 0)
 		return rc;
 	rc = mdb_cursor_open(r->txn, mdb_table(r->db, TABLE_ROOMS), &cursor);
 	if (rc == 0) {
-		for (rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); rc == 0;
+		for (rc = mdb_cursor_get(cursor, &k, &v, after_len > 0 ? MDB_SET_RANGE : MDB_FIRST); rc == 0;
 		     rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+			if (k.mv_size == after_len && memcmp(k.mv_data, after, after_len) == 0)
+				continue;
 			if (k.mv_size > ROOM_NAME_MAX || room_record_decode(v.mv_data, v.mv_size, &room) < 0) {
 				reader_damaged(r, "room", 0);
 				continue;
 			}
 			memcpy(name, k.mv_data, k.mv_size);
 			name[k.mv_size] = '\0';
-			if (fn(name, room.first, room.last, arg) != 0)
+			if ((said = fn(name, room.first, room.last, arg)) != 0)
 				break;
 		}
 		mdb_cursor_close(cursor);
 	}
 	reader_end(r);
+	if (said < 0)
+		return said;
 	return rc == MDB_NOTFOUND ? 0 : mdb_errno(rc);
 }
 
@@ -246,7 +255,7 @@ int history_each_key(struct history_reader *r, enum room_table table, const void
 {
 	MDB_val k = { prefix_len, (void *)(uintptr_t)prefix }, v;
 	MDB_cursor *cursor;
-	int rc;
+	int rc, said = 0;
 
 	if ((rc = reader_begin(r)) < 0)
 		return rc;
@@ -255,12 +264,14 @@ int history_each_key(struct history_reader *r, enum room_table table, const void
 		for (rc = mdb_cursor_get(cursor, &k, &v, prefix_len > 0 ? MDB_SET_RANGE : MDB_FIRST); rc == 0;
 		     rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
 			if (k.mv_size < prefix_len || memcmp(k.mv_data, prefix, prefix_len) != 0 ||
-			    fn(k.mv_data, k.mv_size, v.mv_data, v.mv_size, arg) != 0)
+			    (said = fn(k.mv_data, k.mv_size, v.mv_data, v.mv_size, arg)) != 0)
 				break;
 		}
 		mdb_cursor_close(cursor);
 	}
 	reader_end(r);
+	if (said < 0)
+		return said;
 	return rc == MDB_NOTFOUND ? 0 : mdb_errno(rc);
 }
 

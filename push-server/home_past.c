@@ -94,8 +94,8 @@ void home_past(struct worker *w, struct ask *ask)
 		past.r = words_event(&past.words, "history", ask->room, h->presence.users, ask->cid);
 	if (past.r == 0)
 		past.r = buf_addf(&past.words, ",\"epoch\":\"%s\",\"messages\":[", history_epoch(w->server->history));
-	if (past.r == 0 && from <= to && to > 0 && history_each(w->past, ask->room, from, to, past_add, &past) < 0)
-		past.r = -EIO;
+	if (past.r == 0 && from <= to && to > 0)
+		past.r = history_each(w->past, ask->room, from, to, past_add, &past);
 	if (past.r < 0) {
 		buf_free(&past.words);
 		home_refuse(w, ask, past.r == -EMSGSIZE ? ERR_TOO_LARGE : ERR_STORE, NULL);
@@ -105,26 +105,40 @@ void home_past(struct worker *w, struct ask *ask)
 	home_free_if_idle(h);
 }
 
+static int members_add(struct buf *words, struct worker *w, const struct presence_user *user)
+{
+	struct member who;
+	int r;
+
+	home_who(w, &user->uid, &who);
+	r = words_user(words, &who, user->connections);
+	if (r == 0 && user->connections == 0) {	/* within its grace time */
+		words->len--;
+		r = buf_adds(words, ",\"connections\":0}");
+	}
+	return r;
+}
+
 void home_members(struct worker *w, struct ask *ask)
 {
+	static const struct uid nobody;
 	struct home *h = home_get(w, ask->room, false);
 	const struct presence_user *user;
 	struct buf words = BUF_INIT;
 	uint32_t pos = 0, listed = 0;
-	struct member who;
 	int r = words_event(&words, "members", ask->room, home_num(w, ask), ask->cid);
 
 	if (r == 0)
 		r = buf_adds(&words, ",\"members\":[");
-	while (r == 0 && h && listed < MEMBERS_LISTED_MAX && (user = presence_next(&h->presence, &pos))) {
-		home_who(w, &user->uid, &who);
-		if (listed++)
-			r = buf_adds(&words, ",");
-		if (r == 0)
-			r = words_user(&words, &who, user->connections);
-		if (r == 0 && user->connections == 0) {	/* within its grace time */
-			words.len--;
-			r = buf_adds(&words, ",\"connections\":0}");
+	if (!uid_equal(&ask->whom, &nobody)) {
+		if (r == 0 && h && (user = presence_find(&h->presence, &ask->whom)))
+			r = members_add(&words, w, user);
+	} else {
+		while (r == 0 && h && listed < MEMBERS_LISTED_MAX && (user = presence_next(&h->presence, &pos))) {
+			if (listed++)
+				r = buf_adds(&words, ",");
+			if (r == 0)
+				r = members_add(&words, w, user);
 		}
 	}
 	home_answer_one(w, ask, home_words(&words, r, 0, "]"));

@@ -139,20 +139,6 @@ static void run_before(struct mail *mail, void *owner)
 	matter_free(m);
 }
 
-static void recall(struct hooks *h, const char *room, uint64_t id)
-{
-	struct ask *ask = operate_new(REQUEST_RECALL, room, NULL, NULL);
-	struct buf answer = BUF_INIT;
-
-	if (ask == NULL)
-		return;
-	ask->number = id;
-	if (operate_ask_wait(h->server, ask, &answer) == 0 &&
-	    operate_refusal(answer.data, answer.len, NULL) == ERR_NONE)
-		atomic_fetch_add(&h->recalled, 1);
-	buf_free(&answer);
-}
-
 static void run_after(struct mail *mail, void *owner)
 {
 	struct matter *m = (struct matter *)mail;
@@ -161,8 +147,8 @@ static void run_after(struct mail *mail, void *owner)
 
 	atomic_fetch_sub(&j->hooks->waiting, 1);
 	verdict = judge_words(j, m->room, &m->uid, m->words, clock_mono_ms());
-	if (verdict == SECCHECK_RISKY)
-		recall(j->hooks, m->room, m->id);
+	if (verdict == SECCHECK_RISKY && operate_recall_wait(j->hooks->server, m->room, m->id) == ERR_NONE)
+		atomic_fetch_add(&j->hooks->recalled, 1);
 	matter_free(m);
 }
 

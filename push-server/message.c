@@ -7,6 +7,7 @@
 #include "config.h"
 #include "conn.h"
 #include "error.h"
+#include "fields.h"
 #include "home.h"
 #include "json.h"
 #include "people.h"
@@ -44,34 +45,15 @@ static void request_profile(struct conn *c, const struct room *r, const struct m
 	post_unref(p);
 }
 
-/* What only the server says.  `error` and the SDKs' key would make clients drop their session. */
-static bool member_is_reserved(const struct jsontext_member *m)
-{
-	static const char *const reserved[] = { "type", "id", "room", "number", "time", "uid", "nickName", "avatarUrl",
-						"error", "recalled", WAFER_MAGIC };
-	size_t i;
-
-	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (member_is(m, reserved[i]))
-			return true;
-	return false;
-}
-
 /* The client's own members as they are written, each with a comma behind it. */
 static int message_members(struct buf *out, const struct request_head *head)
 {
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < head->count && r == 0; i++) {
-		const struct jsontext_member *m = &head->members[i];
-
-		if (member_is_reserved(m))
-			continue;
-		if ((r = buf_adds(out, "\"")) == 0 && (r = buf_add(out, m->name, m->name_len)) == 0 &&
-		    (r = buf_adds(out, "\":")) == 0 && (r = buf_add(out, m->value, m->value_len)) == 0)
-			r = buf_adds(out, ",");
-	}
+	for (i = 0; i < head->count && r == 0; i++)
+		if (!member_is_among(&head->members[i], fields_reserved))
+			r = member_add(out, &head->members[i]);
 	return r;
 }
 

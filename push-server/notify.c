@@ -12,8 +12,6 @@
 #include "operate.h"
 #include "server.h"
 
-enum { NOTIFY_SENT_43101 = 43101 };	/* no consent, or used up: WeChat knows better than our count */
-
 struct notify {
 	struct server *server;
 	struct lane *lane;
@@ -39,7 +37,6 @@ struct round {
 	struct notify *n;
 	const struct item *item;
 	const char *from;		/* the sender's uid */
-	struct json_object *here;	/* members present, as an answer to the members operation; asked for when needed */
 	struct buf nick, content;
 };
 
@@ -73,35 +70,26 @@ static bool change(struct notify *n, enum history_verb verb, enum room_table tab
 	return is_done;
 }
 
-static bool is_listed(struct json_object *answer, const char *uid)
-{
-	struct json_object *members;
-	const char *text;
-	size_t n;
-
-	if (!json_object_object_get_ex(answer, "members", &members) || !json_object_is_type(members, json_type_array))
-		return false;
-	for (size_t i = 0; i < json_object_array_length(members); i++) {
-		text = json_text(json_object_array_get_idx(members, i), "uid", &n);
-		if (text != NULL && strcmp(text, uid) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Is the user in the room?  When nobody can say, yes: better no notice than a needless one. */
 static bool is_here(struct round *round, const char *uid)
 {
+	struct ask *ask = operate_new(REQUEST_MEMBERS, round->item->room, NULL, NULL);
+	struct json_object *o, *members;
 	struct buf answer = BUF_INIT;
-	struct ask *ask;
+	bool is_away = false;
 
-	if (round->here == NULL &&
-	    (ask = operate_new(REQUEST_MEMBERS, round->item->room, NULL, NULL)) != NULL) {
-		if (operate_ask_wait(round->n->server, ask, &answer) == 0)
-			round->here = json_parse(answer.data, answer.len);
-		buf_free(&answer);
+	if (ask == NULL || !uid_parse(uid, UID_LEN, &ask->whom)) {
+		ask_free(ask);
+		return true;
 	}
-	return round->here == NULL || is_listed(round->here, uid);
+	if (operate_ask_wait(round->n->server, ask, &answer) == 0 &&
+	    (o = json_parse(answer.data, answer.len)) != NULL) {
+		is_away = json_object_object_get_ex(o, "members", &members) &&
+			  json_object_is_type(members, json_type_array) && json_object_array_length(members) == 0;
+		json_object_put(o);
+	}
+	buf_free(&answer);
+	return !is_away;
 }
 
 static enum error send_notice(struct round *round, const char *openid, struct wechat_told *told)
@@ -124,7 +112,7 @@ static enum error send_notice(struct round *round, const char *openid, struct we
 }
 
 /* The consent is taken and the mark set before WeChat is asked, so that no crash can send twice; where WeChat surely
- * sent nothing, both are put back. */
+ * sent nothing, both are put back.  That there is no consent it knows better than our count. */
 static void tell_one(struct round *round, const char *uid, const struct buf *consent, const struct buf *mark)
 {
 	struct notify *n = round->n;
@@ -139,13 +127,13 @@ static void tell_one(struct round *round, const char *uid, const struct buf *con
 		return;
 	}
 	e = send_notice(round, who.openid, &told);
-	if (told.errcode == NOTIFY_SENT_43101) {
+	if (e == ERR_FORBIDDEN) {
 		(void)change(n, HISTORY_DELETE, TABLE_CONSENTS, consent, 0);
 		(void)change(n, HISTORY_DELETE, TABLE_MARKS, mark, 0);
 		atomic_fetch_add(&n->refused, 1);
 	} else if (e != ERR_NONE) {
 		log_warn("notice-failed", "uid=%s error=%s errcode=%lld", uid, error_name(e), (long long)told.errcode);
-		if (e != ERR_WECHAT_TIMEOUT) {
+		if (!told.is_unsure) {
 			(void)change(n, HISTORY_ADD, TABLE_CONSENTS, consent, 1);
 			(void)change(n, HISTORY_DELETE, TABLE_MARKS, mark, 0);
 		}
@@ -233,7 +221,6 @@ static void run_message(struct mail *mail, void *owner)
 	}
 	buf_free(&round.nick);
 	buf_free(&round.content);
-	json_object_put(round.here);
 	item_free(item);
 }
 
@@ -245,7 +232,7 @@ static void run_back(struct mail *mail, void *owner)
 	char uid[UID_LEN + 1];
 
 	uid_text(&item->uid, uid);
-	if (key_mark(&key, item->room, uid) == 0 &&
+	if (!atomic_load(&n->stopping) && key_mark(&key, item->room, uid) == 0 &&
 	    history_get(n->past, TABLE_MARKS, key.data, key.len, NULL) == 0)
 		(void)change(n, HISTORY_DELETE, TABLE_MARKS, &key, 0);
 	buf_free(&key);

@@ -50,7 +50,8 @@ static inline bool notify_cares(const char *room)
 
 /* NULL when memory or threads are short. */
 struct notify *notify_new(struct server *s, struct wechat_shared *shared);
-/* Nobody is notified any more. */
+/* Nobody is notified any more, and of returns that wait no more is known: who comes back to the next server returns again.
+ * Waits for the one that is under way. */
 void notify_stop(struct notify *n);
 void notify_free(struct notify *n);
 

@@ -188,3 +188,18 @@ enum error operate_refusal(const char *json, size_t len, struct buf *message)
 	json_object_put(o);
 	return e;
 }
+
+enum error operate_recall_wait(struct server *s, const char *room, uint64_t id)
+{
+	struct ask *ask = operate_new(REQUEST_RECALL, room, NULL, NULL);
+	struct buf answer = BUF_INIT;
+	enum error e = ERR_STORE;
+
+	if (ask == NULL)
+		return ERR_STORE;
+	ask->number = id;
+	if (operate_ask_wait(s, ask, &answer) == 0)
+		e = operate_refusal(answer.data, answer.len, NULL);
+	buf_free(&answer);
+	return e;
+}

@@ -36,6 +36,9 @@ int operate_change(struct server *s, const struct change *change, operate_done *
 int operate_ask_wait(struct server *s, struct ask *ask, struct buf *answer);
 int operate_change_wait(struct server *s, const struct change *change, struct buf *answer);
 
+/* Recalls a message, and waits: ERR_NONE, why it was refused, or ERR_STORE when there was no answer. */
+enum error operate_recall_wait(struct server *s, const char *room, uint64_t id);
+
 /* Appends what done was given, as one whole object: a message comes without its opening brace. */
 int operate_take(struct buf *answer, const char *json, size_t len);
 

@@ -31,7 +31,7 @@ struct ask {
 	char cid[CID_MAX + 1];
 	char epoch[EPOCH_LEN + 1];
 	struct uid uid;			/* who asks */
-	struct uid whom;		/* MUTE, KICK: whom it is about */
+	struct uid whom;		/* MUTE, KICK: whom it is about; MEMBERS: the only one asked for, or nobody */
 	bool has_since, is_again, is_operator, is_checked;	/* is_again: JOIN of a room that it is in */
 	uint64_t number;		/* since, before, or a message's id; CATCH_UP: the first one wanted */
 	uint64_t next;			/* out, JOIN and CATCH_UP: where the replay goes on; 0: it is at its end */

@@ -66,6 +66,24 @@ bool member_is(const struct jsontext_member *m, const char *name)
 	return p == end && *name == '\0';
 }
 
+bool member_is_among(const struct jsontext_member *m, const char *const *names)
+{
+	for (; *names; names++)
+		if (member_is(m, *names))
+			return true;
+	return false;
+}
+
+int member_add(struct buf *out, const struct jsontext_member *m)
+{
+	int r;
+
+	if ((r = buf_adds(out, "\"")) < 0 || (r = buf_add(out, m->name, m->name_len)) < 0 ||
+	    (r = buf_adds(out, "\":")) < 0 || (r = buf_add(out, m->value, m->value_len)) < 0)
+		return r;
+	return buf_adds(out, ",");
+}
+
 /* A plain string's bytes, without its quotes; false when it is another kind of value or has escapes. */
 static bool plain_text(const struct jsontext_member *m, char *out, size_t size)
 {

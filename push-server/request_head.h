@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "bounds.h"
+#include "buf.h"
 #include "history.h"
 #include "jsontext.h"
 
@@ -33,6 +34,10 @@ const char *request_head_wrong(int returned, const char *otherwise);
 
 /* Is this the member's name, however it is written?  name: ASCII. */
 bool member_is(const struct jsontext_member *m, const char *name);
+bool member_is_among(const struct jsontext_member *m, const char *const *names);	/* NULL-ended */
+
+/* Appends the member as it is written, with a comma behind it. */
+int member_add(struct buf *out, const struct jsontext_member *m);
 
 /* A string member of the tree into out.  1, 0 when absent, -EINVAL when it is no string or too long. */
 int tree_text(struct json_object *tree, const char *name, char *out, size_t size);

@@ -1,7 +1,9 @@
 /* verdicts.h - WeChat judges images and sound minutes after they were uploaded: the login program puts what it hears
  * of them into the store's queue of events, and here the messages that show a risky file are recalled.
  * Threads:  one of its own, which looks once a second; verdicts_recalled any.
- * Kept:     how far the queue was read, in TABLE_MARKS ("events"). */
+ * Kept:     how far the queue was read, in TABLE_MARKS ("events"); from its beginning again when that is no longer there.
+ * Errors:   an event whose messages could not all be recalled is tried again, with pauses of up to a minute, for about an
+ *           hour; then it is given up with a line in the log. */
 #ifndef WXCHAT_VERDICTS_H
 #define WXCHAT_VERDICTS_H
 
@@ -13,6 +15,7 @@
 
 enum {
 	VERDICTS_TICK_MS = 1000,
+	VERDICTS_TRIES = 60,
 	VERDICTS_REACH_MS = 24 * 3600 * 1000	/* how far back messages are searched for the file */
 };
 

@@ -14,9 +14,8 @@
 #include "fields.h"
 #include "json.h"
 #include "jsontext.h"
+#include "request_head.h"
 #include "utf8.h"
-
-enum { FIELDS_MAX = 128 };
 
 const char *webhook_event_name(enum hook_event kind)
 {
@@ -98,7 +97,7 @@ int webhook_verdict(const char *body, size_t len, char why[static WEBHOOK_WHY_SI
 	if (len == 0)
 		return WEBHOOK_ALLOW;
 	if ((o = json_parse(body, len)) == NULL)
-		return -EPROTO;
+		return jsontext_object(body, len, NULL, 0) == -ELOOP ? -EMSGSIZE : -EPROTO;
 	if (json_object_object_get_ex(o, "allow", &allow) && !json_truthy(o, "allow")) {
 		verdict = WEBHOOK_REFUSE;
 		if ((text = json_text(o, "message", &n)) != NULL) {
@@ -114,48 +113,36 @@ int webhook_verdict(const char *body, size_t len, char why[static WEBHOOK_WHY_SI
 	return verdict;
 }
 
-static bool name_is(const struct jsontext_member *m, const char *const *names)
+/* Appends what only the client and the server say of a message: a rewritten one keeps it. */
+static int kept_add(struct buf *out, const struct jsontext_member *m)
 {
-	for (; *names != NULL; names++)
-		if (m->name_len == strlen(*names) && memcmp(m->name, *names, m->name_len) == 0)
-			return true;
-	return false;
+	static const char *const kept[] = { "cid", "room", "uid", "nickName", "avatarUrl", NULL };
+
+	return member_is_among(m, kept) ? member_add(out, m) : 0;
 }
 
-static int member_add(struct buf *out, const struct jsontext_member *m)
+/* Appends what the backend may say of one. */
+static int given_add(struct buf *out, const struct jsontext_member *m)
 {
-	int r;
-
-	if ((r = buf_add(out, "\"", 1)) < 0 || (r = buf_add(out, m->name, m->name_len)) < 0 ||
-	    (r = buf_add(out, "\":", 2)) < 0 || (r = buf_add(out, m->value, m->value_len)) < 0)
-		return r;
-	return buf_add(out, ",", 1);
+	return member_is(m, "cid") || member_is_among(m, fields_reserved) ? 0 : member_add(out, m);
 }
 
-/* Appends those members of the object whose names are (or are not) among names. */
-static int members_copy(struct buf *out, const char *object, size_t len, const char *const *names, bool among)
+static int members_copy(struct buf *out, const struct buf *object,
+			int (*add)(struct buf *out, const struct jsontext_member *m))
 {
-	struct jsontext_member members[FIELDS_MAX];
-	int count = jsontext_object(object, len, members, FIELDS_MAX);
-	int r;
+	int count = jsontext_object(object->data, object->len, NULL, 0), r = 0;
+	struct jsontext_member *members;
 
-	if (count < 0 || count > FIELDS_MAX)
-		return -EPROTO;
-	for (int i = 0; i < count; i++) {
-		/* An escaped name could be one of ours in disguise. */
-		if (members[i].has_escape || name_is(&members[i], names) != among)
-			continue;
-		if ((r = member_add(out, &members[i])) < 0)
-			return r;
-	}
-	return 0;
+	if (count <= 0)
+		return count == 0 ? 0 : -EPROTO;
+	if ((members = calloc((size_t)count, sizeof(*members))) == NULL)
+		return -ENOMEM;
+	jsontext_object(object->data, object->len, members, (size_t)count);
+	for (int i = 0; i < count && r == 0; i++)
+		r = add(out, &members[i]);
+	free(members);
+	return r;
 }
-
-/* What the server says of a message; a rewritten one keeps it. */
-static const char *const server_fields[] = { "cid", "room", "uid", "nickName", "avatarUrl", NULL };
-static const char *const reserved_fields[] = {
-	"type", "id", "room", "number", "time", "uid", "nickName", "avatarUrl", "op", "cid", "error", "recalled", NULL
-};
 
 static char *copy_words(const char *object, size_t len, int *error)
 {
@@ -174,7 +161,7 @@ static char *copy_words(const char *object, size_t len, int *error)
 int webhook_rewrite(struct ask *ask, const char *body, size_t len, size_t max)
 {
 	struct json_object *answer = json_parse(body, len), *replace;
-	struct buf object = BUF_INIT, text = { .max = max }, old = BUF_INIT;
+	struct buf object = BUF_LIMIT(max), text = BUF_INIT, old = BUF_INIT;
 	char *words = NULL;
 	int r = -EPROTO;
 
@@ -182,8 +169,7 @@ int webhook_rewrite(struct ask *ask, const char *body, size_t len, size_t max)
 		goto out;
 	if ((r = json_add(&object, replace)) < 0 || (r = fields_object(&old, ask->text, ask->text_len)) < 0)
 		goto out;
-	if ((r = members_copy(&text, object.data, object.len, reserved_fields, false)) < 0 ||
-	    (r = members_copy(&text, old.data, old.len, server_fields, true)) < 0)
+	if ((r = members_copy(&text, &object, given_add)) < 0 || (r = members_copy(&text, &old, kept_add)) < 0)
 		goto out;
 	words = copy_words(object.data, object.len, &r);
 	if (r < 0)
@@ -210,25 +196,32 @@ enum error webhook_ask(struct http *http, const struct config *config, struct as
 	enum error e = ERR_NONE;
 	int r;
 
-	*failed = true;
-	if (webhook_question(&question, ask) < 0)
-		goto out;
-	r = webhook_send(http, config, (unsigned)config->webhook.timeout_ms, question.data, question.len, &answer);
-	if (r < 0)
-		goto out;
-	r = webhook_verdict(buf_str(&answer.body), answer.body.len, why);
-	if (r == WEBHOOK_REPLACE &&
-	    webhook_rewrite(ask, answer.body.data, answer.body.len, (size_t)config->push.max_message_kb << 10) < 0)
-		r = -EPROTO;
-	if (r < 0)
-		goto out;
-	*failed = false;
-	if (r == WEBHOOK_REFUSE)
+	if ((r = webhook_question(&question, ask)) == 0)
+		r = webhook_send(http, config, (unsigned)config->webhook.timeout_ms, question.data, question.len, &answer);
+	if (r == 0)
+		r = webhook_verdict(buf_str(&answer.body), answer.body.len, why);
+	if (r == WEBHOOK_REPLACE)
+		r = webhook_rewrite(ask, answer.body.data, answer.body.len, (size_t)config->push.max_message_kb << 10);
+	if (r == WEBHOOK_REFUSE) {
 		e = ERR_FORBIDDEN;
-out:
+	} else if (r == -EMSGSIZE) {	/* of the client's making, perhaps: no way past the backend, nor to have it left alone */
+		e = ERR_TOO_LARGE;
+		snprintf(why, WEBHOOK_WHY_SIZE, "what it was to be replaced by is too large");
+	} else if (r == -ENOMEM) {
+		e = ERR_STORE;
+	}
+	*failed = r < 0 && e == ERR_NONE;
 	buf_free(&question);
 	buf_free(&answer.body);
 	return e;
+}
+
+/* An answer may hold the message once more, with each byte written as \u00XX. */
+static size_t answer_max(const struct config *config)
+{
+	size_t max = ((size_t)config->push.max_message_kb << 10) * 6 + (256 << 10);
+
+	return max < BUF_MAX ? max : BUF_MAX;
 }
 
 int webhook_send(struct http *http, const struct config *config, unsigned timeout_ms, const char *body, size_t len,
@@ -246,7 +239,7 @@ int webhook_send(struct http *http, const struct config *config, unsigned timeou
 	r = http_perform(http, &(struct http_request){
 			.method = "POST", .url = config->webhook.url, .headers = headers,
 			.body = body, .body_len = len,
-			.timeout_ms = timeout_ms, .max_answer = 1 << 18, .allow_plain = true,
+			.timeout_ms = timeout_ms, .max_answer = answer_max(config), .allow_plain = true,
 		}, answer);
 	if (r == 0 && (answer->status < 200 || answer->status > 299))
 		r = -EPROTO;

@@ -43,19 +43,20 @@ int webhook_question(struct buf *out, const struct ask *ask);
 
 enum webhook_verdict { WEBHOOK_ALLOW, WEBHOOK_REFUSE, WEBHOOK_REPLACE };
 
-/* Reads the backend's answer: a verdict, with the reason (NUL-ended, may be "") in why; -EPROTO for anything else. */
+/* Reads the backend's answer: a verdict, with the reason (NUL-ended, may be "") in why; -EMSGSIZE for one
+ * that is nested too deep, as an answer is that holds a message which is as deep as may be; -EPROTO for anything else. */
 enum { WEBHOOK_WHY_SIZE = 256 };
 int webhook_verdict(const char *body, size_t len, char why[static WEBHOOK_WHY_SIZE]);
 
 /* Puts the fields of the answer's "replace" in place of those that the client sent; what the server added, and the cid,
- * stays.  -EPROTO when they are not an object or too many, -EMSGSIZE when the text would be longer than max, -ENOMEM;
- * the ask is then as before. */
+ * stays.  -EPROTO when they are not an object, -EMSGSIZE when that is longer than max, -ENOMEM; the ask is then as before. */
 int webhook_rewrite(struct ask *ask, const char *body, size_t len, size_t max);
 
 /* --- asking about messages: each thread has its own --- */
 
 /* Asks; fills why when refused, rewrites the ask when told so.  Waits up to [webhook] timeout_ms.
- * ERR_NONE, ERR_FORBIDDEN; *failed when the backend gave no usable answer (the caller decides then). */
+ * ERR_NONE, ERR_FORBIDDEN, ERR_TOO_LARGE when the answer or what it puts in place is too large or too deep, ERR_STORE when
+ * memory is short; *failed when the backend gave no usable answer (the caller decides then). */
 enum error webhook_ask(struct http *http, const struct config *config, struct ask *ask,
 		       char why[static WEBHOOK_WHY_SIZE], bool *failed);
 

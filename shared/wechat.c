@@ -345,8 +345,10 @@ enum error wechat_notify(struct wechat *w, const char *openid, const char *templ
 	if (e == ERR_NONE) {
 		switch (told->errcode) {
 		case 0:
-			if (!answer_has(q.answer, "errcode"))
+			if (!answer_has(q.answer, "errcode")) {
 				e = wechat_unexpected(w->shared, &q, "no errcode in the answer");
+				told->is_unsure = true;
+			}
 			break;
 		case 43101:	/* no consent, or it is used up */
 		case 43107:	/* switched off by the user */

@@ -35,6 +35,7 @@ struct wechat_told {
 	int64_t errcode;	/* 0 when WeChat named none */
 	char rid[64];		/* for WeChat's support; safe to log */
 	unsigned waited_ms;
+	bool is_unsure;		/* the question may have arrived, but there was no answer that says what became of it */
 };
 
 enum { SESSION_KEY_LEN = 24, WECHAT_KEY_MAX = 64 };
@@ -77,7 +78,7 @@ enum error wechat_check_text(struct wechat *w, const char *openid, int scene, co
 enum error wechat_check_media(struct wechat *w, const char *openid, const char *url, int media_type,
 			      char trace_id[static 128], struct wechat_told *told);
 
-/* subscribe/send; data is the template's JSON object text.  43101 (no consent left) is told->errcode. */
+/* subscribe/send; data is the template's JSON object text.  On errors the message was not sent, unless told->is_unsure. */
 enum error wechat_notify(struct wechat *w, const char *openid, const char *template_id, const char *page,
 			 const char *data, const char *state, struct wechat_told *told);
 

@@ -175,6 +175,7 @@ enum error attempt_begin(struct attempt *a, struct wechat_shared *shared, struct
 	q->answer = NULL;
 	q->told->errcode = 0;
 	q->told->rid[0] = '\0';
+	q->told->is_unsure = false;
 	if (left_ms <= 0)
 		return ERR_WECHAT_TIMEOUT;
 	if (make_url(shared, q, token, &a->url) < 0) {
@@ -202,9 +203,11 @@ enum error attempt_end(struct attempt *a, struct wechat_shared *shared, struct q
 		breaker_leave(&shared->breaker, &a->pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
 							: r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
 	buf_wipe(&a->url);
+	q->told->is_unsure = r != -ECONNREFUSED && r != -EBUSY && r != -EKEYREJECTED && r != -ENOSYS && r != -EINVAL;
 	switch (r) {
 	case 0:
 		e = read_answer(shared, q, answer);
+		q->told->is_unsure = e != ERR_NONE;
 		break;
 	case -ETIMEDOUT:
 		e = ERR_WECHAT_TIMEOUT;

@@ -152,6 +152,31 @@ test('rooms and members are listed, history is paged', async () => {
 	await Promise.all([...people, again].map((p) => p.leave()));
 });
 
+test('a page of long messages holds fewer, all of them whole, and says that there are more', async (t) => {
+	const own = await startOperated({ config: { push: { rate: 0, max_message_kb: 1024 }, history: { map_size_mb: 256 } } });
+	t.after(() => own.stop());
+	const p = await Person.join(own, '小明', 'long');
+	const count = 70, content = 'x'.repeat(1000000);
+	for (let i = 0; i < count; i++)
+		assert.equal((await p.ask({ content, i })).type, 'user');
+	let page = await own.api('history?room=long&limit=100');
+	assert.equal(page.messages.at(-1).id, count);
+	const down = [];
+	for (;; page = await own.api(`history?room=long&limit=100&before=${down[0]}`)) {
+		assert.ok(page.messages.length > 0 && page.messages.every((m) => m.content === content));
+		down.unshift(...page.messages.map((m) => m.id));
+		if (!page.more)
+			break;
+	}
+	const up = [];
+	do {
+		page = await own.api(`history?room=long&limit=100&after=${up.at(-1) ?? 0}`);
+		up.push(...page.messages.map((m) => m.id));
+	} while (page.more);
+	for (const ids of [down, up])
+		assert.deepEqual(ids, Array.from({ length: count }, (_, i) => i + 1));
+});
+
 test('a recalled message is gone for everybody', async () => {
 	const ann = await Person.join(sys, 'ann', 'oops');
 	const { id } = await ann.say('the secret word');

@@ -3,8 +3,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newRoom, startChat } from './lib/chat.mjs';
+import { Person, metricSum, readMetrics, startOperated, token } from './lib/operator.mjs';
+import { bin, root } from './lib/system.mjs';
+
+const sanitized = /lib[at]san/.test(execFileSync('ldd', [path.join(bin, 'push-server')], { encoding: 'utf8' }));
+const skip = sanitized && 'the sanitizers want to be loaded first';
 
 let chat;
 before(async () => {
@@ -60,4 +66,76 @@ test('what cannot be stored is refused with ERR_STORE and shown to nobody; after
 	await back.hear((o) => o.id === stored + 2);
 	assert.equal(back.welcome.recovered, true);
 	assert.deepEqual(back.ids, Array.from({ length: stored + 2 }, (_, i) => i + 1));
+});
+
+// Stalls the disk of programs that are started with env while the file is there; they say "stalled".
+function stalling(t) {
+	const dir = fs.mkdtempSync(path.join(root, 'build', 'fault-')), file = path.join(dir, 'stall');
+	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+	const library = path.join(dir, 'stalling.so');
+	execFileSync('cc', ['-std=c11', '-D_GNU_SOURCE', '-O1', '-shared', '-fPIC', '-o', library, path.join(root, 'tests/fault/stalling.c')]);
+	return { file, env: { LD_PRELOAD: library, STALLING_FILE: file } };
+}
+
+test('a stop gives up an operator’s call that the disk holds up, and ends as it should', { skip }, async (t) => {
+	const { file, env } = stalling(t);
+	const sys = await startOperated({ login: null, web: null, env });
+	t.after(() => sys.stop());
+	await sys.api('publish', { room: 'r', text: 'stored' });
+	fs.writeFileSync(file, '');
+	const answer = sys.api('publish', { room: 'r', text: 'slow' }).catch((error) => error);
+	await sys.pushProgram.line(/^stalled$/);
+	sys.pushProgram.child.kill('SIGTERM');
+	await sys.pushProgram.line(/admin-abandoned calls=1/);
+	fs.rmSync(file);
+	assert.deepEqual(await sys.pushProgram.exited, { code: 0, signal: null });
+	assert.ok(await answer instanceof Error);
+});
+
+test('a stop does not wait until all who came back lately have been noted', { skip }, async (t) => {
+	const { file, env } = stalling(t), room = '@club';
+	const sys = await startOperated({ env, config: { notify: { template_id: 'TEMPLATE' } } });
+	t.after(() => sys.stop());
+	const figure = async (name) => {
+		const answer = await fetch(`${sys.admin}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+		return metricSum(readMetrics(await answer.text()), name);
+	};
+	const sent = async (count) => {
+		while (await figure('wxchat_notices_sent_total') < count || await figure('wxchat_notices_waiting') > 0)
+			;
+		assert.equal(await figure('wxchat_notices_sent_total'), count);
+	};
+	const people = [];
+	for (const name of ['a', 'b', 'c', 'speaker']) {
+		const session = await sys.login(name);
+		await sys.api('enroll', { room, uid: session.uid });
+		people.push(await Person.join(sys, name, room, { session }));
+	}
+	const speaker = people.pop();
+	for (const p of people) {
+		for (let i = 0; i < 2; i++)
+			assert.notEqual((await p.ask({ op: 'consent', template: 'TEMPLATE', room })).event, 'refused');
+		await p.leave();
+	}
+	for (const name of ['a', 'b', 'c', 'a', 'b', 'c'])
+		await sys.wx('subscribe', name, { tmplIds: ['TEMPLATE'] });
+	await speaker.hear((m) => m.event === 'leave' && m.num === 1);
+	await speaker.say('all three are told');
+	await sent(3);
+	fs.writeFileSync(file, '');
+	for (const p of people)
+		await Person.join(sys, null, room, { session: p.session });
+	await sys.pushProgram.line(/^stalled$/);
+	assert.equal(await figure('wxchat_notices_waiting'), 3);
+	sys.pushProgram.child.kill('SIGTERM');
+	while (await fetch(sys.admin).then(() => true, () => false))	/* that ends just before */
+		;
+	fs.rmSync(file);
+	assert.deepEqual(await sys.pushProgram.exited, { code: 0, signal: null });
+
+	await sys.startPush();
+	await sys.findAdmin();
+	const again = await Person.join(sys, null, room, { session: speaker.session });
+	await again.say('the first has been noted, the others were left');
+	await sent(1);
 });

@@ -1,9 +1,10 @@
 // What happens beside a message's way: WeChat's content check, the owner's webhooks, notices to users who are away, and
 // the recall of media that WeChat found risky.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
 import WebSocket from 'ws';
@@ -226,7 +227,7 @@ for (const [policy, type] of [['pass', 'user'], ['refuse', 'system']])
 		const backend = await startBackend(t);
 		const sys = await start(t, { webhook: { url: backend.url, secret, message: 'on', on_failure: policy, timeout_ms: 200 } });
 		const a = await Person.join(sys, 'a', 'r');
-		for (const answer of [null, 'no json', { replace: 5 }, { replace: { content: 'x'.repeat(100000) } }]) {
+		for (const answer of [null, 'no json', { replace: 5 }]) {
 			backend.answer = () => answer;
 			const said = await a.ask({ text: true, content: 'original' });
 			assert.equal(said.type, type, JSON.stringify(answer)?.slice(0, 50));
@@ -238,6 +239,32 @@ for (const [policy, type] of [['pass', 'user'], ['refuse', 'system']])
 		assert.equal((await a.ask({ text: true, content: 'x' })).type, type);
 		backend.status = 200;
 	});
+
+test('no message is made so that the backend is not heard about it, or is left alone', async (t) => {
+	const backend = await startBackend(t);
+	const sys = await start(t, { webhook: { url: backend.url, secret, message: 'on' }, check: { threads: 1 }, push: { rate: '0', max_message_kb: 512 } });
+	const a = await Person.join(sys, 'a', 'r'), b = await Person.join(sys, 'b', 'r');
+	let deep = 'x';
+	for (let i = 1; i < 16; i++)
+		deep = [deep];
+	/* Five failures in a row would do. */
+	backend.answer = () => ({ replace: { text: true, content: '***' } });
+	const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, 0]));
+	for (let i = 0; i < 6; i++)
+		assert.equal((await a.ask({ ...many, content: 'bad' })).content, '***');
+	backend.answer = ({ message }) => ({ replace: { ...message, content: '***' } });
+	assert.equal((await a.ask({ ...many, content: 'bad', long: 'x'.repeat(500000) })).content, '***');
+	for (let i = 0; i < 6; i++)
+		assert.equal((await a.ask({ deep, content: 'bad' })).reason, 'ERR_TOO_LARGE');
+	backend.answer = ({ message }) => ({ replace: { ...message, content: '*'.repeat(1 << 19) } });
+	for (let i = 0; i < 6; i++)
+		assert.equal((await a.ask({ content: 'bad' })).reason, 'ERR_TOO_LARGE');
+	backend.answer = () => ({ replace: { text: true, content: '***' } });
+	const asked = backend.questions.length;
+	assert.equal((await b.ask({ content: 'bad' })).content, '***');
+	assert.equal(backend.questions.length, asked + 1);
+	assert.equal(metricSum(await metrics(sys), 'wxchat_webhook_failed_total'), 0);
+});
 
 test('an absent user is told once, with consent, until they come back', async (t) => {
 	const sys = await start(t, { notify: { template_id: 'TEMPLATE', state: 'trial' } });
@@ -285,31 +312,124 @@ test('an absent user is told once, with consent, until they come back', async (t
 	assert.match(notice.data.time3.value, /^\d{4}年\d\d月\d\d日 \d\d:\d\d$/);
 });
 
-test('what WeChat found risky after the upload is recalled', async (t) => {
-	const sys = await start(t, { media: { check: 'on' } });
-	const a = await Person.join(sys, 'a', 'r');
+for (const [what, fault, counter, again] of [
+	['that WeChat refuses for good is not tried again', { kind: 'errcode', errcode: 43107 }, 'refused', 0],
+	['that may have been sent is not sent again', { kind: 'close' }, 'failed', 0],
+	['that was not sent is sent with the next message', { kind: 'errcode', errcode: 45009 }, 'failed', 1]])
+	test(`a notice ${what}`, async (t) => {
+		const sys = await start(t, { notify: { template_id: 'TEMPLATE' } });
+		const away = await Person.join(sys, 'away', 'lobby'), here = await Person.join(sys, 'here', 'lobby');
+		const room = `@dm:${[away.uid, here.uid].sort().join(':')}`;
+		const settled = async () => {
+			let counted;
+			do
+				counted = await metrics(sys);
+			while (metricSum(counted, 'wxchat_notices_waiting') > 0);
+			return counted;
+		};
+		assert.equal((await away.ask({ op: 'join', room })).event, 'welcome');
+		assert.equal((await here.ask({ op: 'join', room })).event, 'welcome');
+		assert.notEqual((await away.ask({ op: 'consent', template: 'TEMPLATE', room })).event, 'refused');
+		await sys.wx('subscribe', 'away', { tmplIds: ['TEMPLATE'] });
+		await away.ask({ op: 'leave', room });
+		await sys.sandbox('POST', 'fault', { path: '/cgi-bin/message/subscribe/send', ...fault });
+		await here.ask({ text: true, content: 'one', room });
+		assert.equal(metricSum(await settled(), `wxchat_notices_${counter}_total`), 1);
+		await sys.noFaults();
+		await here.ask({ text: true, content: 'two', room });
+		await here.ask({ text: true, content: 'three', room });
+		const counted = await settled();
+		assert.equal(metricSum(counted, `wxchat_notices_${counter}_total`), 1);
+		assert.equal(metricSum(counted, 'wxchat_notices_sent_total'), again);
+		assert.equal((await sys.sandbox('GET', 'sent')).subscribe.length, again);
+	});
+
+test('nobody who is in a room is told that somebody wrote there, however many there are', async (t) => {
+	const sys = await start(t, { notify: { template_id: 'TEMPLATE' }, push: { rate: 0, max_conns_per_ip: 0 },
+		login: { threads: 16, rate_per_address: 0, rate_per_user: 0 } });
+	const people = [], room = '@crowd';
+	for (let i = 0; i < 510; i++)
+		people.push(await sys.login(`u${i}`));
+	await Promise.all(people.map(({ uid }) => sys.api('enroll', { room, uid })));
+	const sockets = await Promise.all(people.map((session) => Person.join(sys, null, room, { session, query: { events: '' } })));
+	await Promise.all(sockets.map((p) => p.ask({ op: 'consent', template: 'TEMPLATE', room })));
+	await sockets[0].say('hello');
+	let counted;
+	do
+		counted = await metrics(sys);
+	while (metricSum(counted, 'wxchat_notices_waiting') > 0);
+	for (const name of ['sent', 'refused', 'failed'])
+		assert.equal(metricSum(counted, `wxchat_notices_${name}_total`), 0, name);
+});
+
+// Somebody shows a file; risky() is what WeChat says of it later.
+async function showFile(sys, person) {
 	const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 	const form = new FormData();
 	form.append('file', new Blob([png], { type: 'image/png' }), 'a.png');
-	const upload = await sys.call('POST', 'upload', { headers: a.session.headers, body: form });
+	const upload = await sys.call('POST', 'upload', { headers: person.session.headers, body: form });
 	assert.equal(upload.status, 200, upload.text);
 	const { url } = upload.body.data;
-	a.send({ gallery: true, url });
-	const { id } = await a.hear((m) => m.type === 'user' && m.url === url);
+	person.send({ gallery: true, url });
+	const { id } = await person.hear((m) => m.type === 'user' && m.url === url);
+	return { id, risky: async () => {
+		const checks = async () => (await sys.sandbox('GET', 'sent')).mediaChecks;
+		let check;
+		while (!(check = (await checks()).find((c) => c.media_url === url)))
+			await new Promise((resolve) => setTimeout(resolve, 50));
+		const stamp = String(Math.floor(Date.now() / 1000)), nonce = crypto.randomBytes(6).toString('hex');
+		const signature = crypto.createHash('sha1').update(['pushtoken', stamp, nonce].sort().join('')).digest('hex');
+		const push = await sys.call('POST', 'message', { query: { signature, timestamp: stamp, nonce }, json: {
+			ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: Number(stamp), MsgType: 'event', Event: 'wxa_media_check',
+			trace_id: check.trace_id, version: 2, errcode: 0, errmsg: 'ok', result: { suggest: 'risky', label: 20002 } } });
+		assert.equal(push.status, 200, push.text);
+	} };
+}
+
+test('what WeChat found risky after the upload is recalled', async (t) => {
+	const sys = await start(t, { media: { check: 'on' } });
+	const a = await Person.join(sys, 'a', 'r');
+	const { id, risky } = await showFile(sys, a);
 	await a.say('between');
-	const checks = async () => (await sys.sandbox('GET', 'sent')).mediaChecks;
-	let check;
-	while (!(check = (await checks()).find((c) => c.media_url === url)))
-		await new Promise((resolve) => setTimeout(resolve, 50));
-	const stamp = String(Math.floor(Date.now() / 1000)), nonce = crypto.randomBytes(6).toString('hex');
-	const signature = crypto.createHash('sha1').update(['pushtoken', stamp, nonce].sort().join('')).digest('hex');
-	const push = await sys.call('POST', 'message', { query: { signature, timestamp: stamp, nonce }, json: {
-		ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: Number(stamp), MsgType: 'event', Event: 'wxa_media_check',
-		trace_id: check.trace_id, version: 2, errcode: 0, errmsg: 'ok', result: { suggest: 'risky', label: 20002 } } });
-	assert.equal(push.status, 200, push.text);
+	for (let i = 0; i < 150; i++)	/* more rooms than are looked at in one go, on both sides of this one */
+		await sys.api('publish', { room: `${i % 2 ? 'a' : 'z'}${i}`, text: 'x' });
+	await risky();
 	assert.equal((await a.hear((m) => m.event === 'recall')).id, id);
 	const { messages } = await sys.api('history?room=r');
 	assert.deepEqual(messages.map((m) => m.recalled ?? m.content), [true, 'between']);
+});
+
+test('a recall for which the disk had no room is made when it has some', async (t) => {
+	const sys = await start(t, { media: { check: 'on' } });
+	const limit = (bytes) => execFileSync('prlimit', [`--pid=${sys.pushProgram.child.pid}`, `--fsize=${bytes}:unlimited`]);
+	const a = await Person.join(sys, 'a', 'r');
+	const { id, risky } = await showFile(sys, a);
+	limit(4096);
+	await risky();
+	await sys.pushProgram.line(/media-recall-delayed event=1 /);
+	assert.ok(!a.heard.some((m) => m.event === 'recall'));
+	limit('unlimited');
+	assert.equal((await a.hear((m) => m.event === 'recall')).id, id);
+});
+
+test('verdicts are followed from the first one when the store of sessions is a new one', async (t) => {
+	const sys = await start(t, { media: { check: 'on' } });
+	const before = await Person.join(sys, 'a', 'r');
+	for (let i = 0; i < 3; i++) {
+		const { id, risky } = await showFile(sys, before);
+		await risky();
+		await before.hear((m) => m.event === 'recall' && m.id === id);
+	}
+	await sys.pushProgram.stop();
+	await sys.loginProgram.stop();
+	for (const name of fs.readdirSync(sys.file('sessions')))
+		fs.rmSync(sys.file('sessions', name));
+	await sys.startLogin();
+	await sys.startPush();
+	const a = await Person.join(sys, 'a', 'r');
+	const { id, risky } = await showFile(sys, a);
+	await risky();
+	await a.hear((m) => m.event === 'recall' && m.id === id);
 });
 
 test('a stop with messages in the check lets them go and ends', async (t) => {

@@ -111,8 +111,65 @@ static void all_rooms_are_listed(void **state)
 	append(h, "a", "1");
 	append(h, "b", "2");
 	assert_int_equal(history_reader_new(h, &r), 0);
-	assert_int_equal(history_each_room(r, room_join, &out), 0);
-	assert_string_equal(buf_str(&out), "a 1-1, b 1-2, ");
+	append(h, "ab", "1");
+	assert_int_equal(history_each_room(r, "", room_join, &out), 0);
+	assert_string_equal(buf_str(&out), "a 1-1, ab 1-1, b 1-2, ");
+	buf_reset(&out);
+	assert_int_equal(history_each_room(r, "a", room_join, &out), 0);
+	assert_string_equal(buf_str(&out), "ab 1-1, b 1-2, ");
+	buf_reset(&out);
+	assert_int_equal(history_each_room(r, "aa", room_join, &out), 0);
+	assert_int_equal(history_each_room(r, "b", room_join, &out), 0);
+	assert_string_equal(buf_str(&out), "ab 1-1, b 1-2, ");
+	history_reader_free(r);
+	buf_free(&out);
+	stop(h);
+}
+
+static int room_spoils(const char *room, uint64_t first, uint64_t last, void *arg)
+{
+	room_join(room, first, last, arg);
+	return -EMSGSIZE;
+}
+
+static int entry_spoils(const struct history_entry *entry, void *arg)
+{
+	entry_join(entry, arg);
+	return -ENOENT;		/* not taken for a room's being unknown */
+}
+
+static int entry_ends(const struct history_entry *entry, void *arg)
+{
+	entry_join(entry, arg);
+	return 1;
+}
+
+static int key_spoils(const void *key, size_t key_len, const void *value, size_t len, void *arg)
+{
+	(void)value;
+	(void)len;
+	buf_add(arg, key, key_len);
+	return -ENOMEM;
+}
+
+static void what_a_callback_finds_wrong_is_the_result(void **state)
+{
+	struct history *h = start_with(history_defaults());
+	struct buf out = BUF_INIT;
+	struct history_reader *r;
+
+	(void)state;
+	append(h, "a", "one");
+	append(h, "a", "two");
+	append(h, "b", "one");
+	assert_int_equal(value_ask(h, HISTORY_SET, TABLE_BANS, "u1", "A", 0, NULL), 0);
+	assert_int_equal(value_ask(h, HISTORY_SET, TABLE_BANS, "u2", "B", 0, NULL), 0);
+	assert_int_equal(history_reader_new(h, &r), 0);
+	assert_int_equal(history_each(r, "a", 0, UINT64_MAX, entry_spoils, &out), -ENOENT);
+	assert_int_equal(history_each(r, "a", 0, UINT64_MAX, entry_ends, &out), 0);
+	assert_int_equal(history_each_room(r, "", room_spoils, &out), -EMSGSIZE);
+	assert_int_equal(history_each_key(r, TABLE_BANS, "u", 1, key_spoils, &out), -ENOMEM);
+	assert_string_equal(buf_str(&out), "1:one 1:one a 1-2, u1");
 	history_reader_free(r);
 	buf_free(&out);
 	stop(h);
@@ -730,6 +787,7 @@ int main(void)
 		ON_A_DIRECTORY(odd_ranges_are_harmless),
 		ON_A_DIRECTORY(bad_requests_are_refused_alone),
 		ON_A_DIRECTORY(all_rooms_are_listed),
+		ON_A_DIRECTORY(what_a_callback_finds_wrong_is_the_result),
 		ON_A_DIRECTORY(a_resend_is_stored_once),
 		ON_A_DIRECTORY(a_resend_in_the_same_batch_is_stored_once),
 		ON_A_DIRECTORY(what_is_kept_against_resends_is_bounded),

@@ -71,6 +71,8 @@ static void answers_are_judged(void **state)
 		{ "text is no answer", "ok", -EPROTO, "" },
 		{ "an array is no answer", "[]", -EPROTO, "" },
 		{ "half an answer is none", "{\"allow\":", -EPROTO, "" },
+		{ "an answer may be 16 deep", "{\"replace\":{\"a\":[[[[[[[[[[[[[[]]]]]]]]]]]]]]}}", WEBHOOK_REPLACE, "" },
+		{ "a deeper one does not fit", "{\"replace\":{\"a\":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}}", -EMSGSIZE, "" },
 	};
 
 	(void)state;
@@ -117,8 +119,15 @@ static void a_message_is_written_anew(void **state)
 		{ "what the server says cannot be written", "\"content\":\"a\"," SERVER,
 		  "{\"replace\":{\"uid\":\"x\",\"id\":1,\"type\":\"user\",\"cid\":\"z\",\"nickName\":\"y\",\"y\":2}}", 1000, 0,
 		  "\"y\":2," SERVER, NULL },
+		{ "nor what clients take for the end of their session", "\"content\":\"a\"," SERVER,
+		  "{\"replace\":{\"" WAFER_MAGIC "\":1,\"error\":\"e\",\"re\\u0063alled\":true,\"op\":\"x\",\"y\":2}}", 1000, 0,
+		  "\"y\":2," SERVER, NULL },
+		{ "a cid stays however its name is written", "\"c\\u0069d\":\"1\"," SERVER, "{\"replace\":{\"y\":2}}", 1000, 0,
+		  "\"y\":2,\"c\\u0069d\":\"1\"," SERVER, NULL },
+		{ "a name with an escape is like any other", "\"content\":\"a\"," SERVER, "{\"replace\":{\"a\\\"b\":2}}", 1000, 0,
+		  "\"a\\\"b\":2," SERVER, NULL },
 		{ "no fields are fine", "\"content\":\"a\"," SERVER, "{\"replace\":{}}", 1000, 0, SERVER, NULL },
-		{ "a message may become too long", "\"content\":\"a\"," SERVER, "{\"replace\":{\"content\":\"bbbbbbbb\"}}", 90,
+		{ "a message may become too long", "\"content\":\"a\"," SERVER, "{\"replace\":{\"content\":\"bbbbbbbb\"}}", 21,
 		  -EMSGSIZE, "\"content\":\"a\"," SERVER, "a" },
 		{ "a replacement that is no object", "\"content\":\"a\"," SERVER, "{\"replace\":3}", 1000, -EPROTO,
 		  "\"content\":\"a\"," SERVER, "a" },
@@ -143,6 +152,31 @@ static void a_message_is_written_anew(void **state)
 	}
 }
 
+static void members_may_be_many(void **state)
+{
+	struct buf text = BUF_INIT, answer = BUF_INIT;
+	struct ask ask = { .words = NULL };
+
+	(void)state;
+	assert_int_equal(buf_adds(&answer, "{\"replace\":{\"content\":\"b\""), 0);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(buf_addf(&text, "\"f%d\":0,", i), 0);
+		assert_int_equal(buf_addf(&answer, ",\"g%d\":0", i), 0);
+	}
+	assert_int_equal(buf_adds(&text, SERVER), 0);
+	assert_int_equal(buf_adds(&answer, "}}"), 0);
+	ask.text = text.data;
+	ask.text_len = text.len;
+	assert_int_equal(webhook_rewrite(&ask, answer.data, answer.len, 10000), 0);
+	assert_string_equal(ask.words, "b");
+	assert_int_equal(ask.text_len, answer.len - strlen("{\"replace\":{}}") + strlen("," SERVER));
+	assert_memory_equal(ask.text + ask.text_len - strlen("\"g999\":0," SERVER), "\"g999\":0," SERVER,
+			    strlen("\"g999\":0," SERVER));
+	free(ask.text);
+	free(ask.words);
+	buf_free(&answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +185,7 @@ int main(void)
 		cmocka_unit_test(answers_are_judged),
 		cmocka_unit_test(long_words_are_cut_between_characters),
 		cmocka_unit_test(a_message_is_written_anew),
+		cmocka_unit_test(members_may_be_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

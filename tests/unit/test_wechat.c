@@ -413,6 +413,8 @@ static void the_other_answers(void **state)
 		{ "no trace", "media", "{\"errcode\":0}", ERR_WECHAT_BAD_ANSWER, "" },
 		{ "a notice", "notify", "{\"errcode\":0,\"errmsg\":\"ok\"}", ERR_NONE, "" },
 		{ "a notice without consent", "notify", "{\"errcode\":43101}", ERR_FORBIDDEN, "" },
+		{ "a notice that the user has switched off", "notify", "{\"errcode\":43107}", ERR_FORBIDDEN, "" },
+		{ "a notice that may have been sent", "notify", "{}", ERR_WECHAT_BAD_ANSWER, "unsure" },
 		{ "a notice that breaks the template", "notify", "{\"errcode\":47003}", ERR_WECHAT_BAD_ANSWER, "" },
 	};
 	struct canned_step steps[] = { { CANNED_JSON, TOKEN }, { CANNED_JSON, "" } };
@@ -444,6 +446,8 @@ static void the_other_answers(void **state)
 			e = wechat_check_media(w, "o", "https://x/1.png", 2, out, &told);
 		} else {
 			e = wechat_notify(w, "o", "TPL", "pages/a?b=c", "{\"thing1\":{\"value\":\"v\"}}", "formal", &told);
+			if (told.is_unsure)
+				strcpy(out, "unsure");
 		}
 		if (e != rows[i].e || strcmp(out, rows[i].out) != 0 || canned_count(server) != 2)
 			ROW_FAILS(rows[i].sentence, "%s %s", error_name(e), out);
