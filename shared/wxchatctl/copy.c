@@ -314,7 +314,7 @@ static int restore(struct ctl *ctl, int argc, char **argv)
 }
 
 const struct command copy_commands[] = {
-	{ "backup", "DIR", "copy users, sessions and messages into the new DIR, hot", 1, 1, backup },
-	{ "restore", "DIR --yes", "put such a copy back, with both programs stopped", 1, 1, restore },
-	{ NULL, NULL, NULL, 0, 0, NULL },
+	{ "backup", "DIR", "copy users, sessions and messages into the new DIR, hot", 1, 1, backup, "" },
+	{ "restore", "DIR --yes", "put such a copy back, with both programs stopped", 1, 1, restore, "y" },
+	{ NULL, NULL, NULL, 0, 0, NULL, "" },
 };

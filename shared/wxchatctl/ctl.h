@@ -28,6 +28,7 @@ struct ctl {
 	/* options of the commands; NULL when not given */
 	const char *uid, *room, *cid, *reason, *seconds, *limit, *before, *message, *avatar, *nick;
 	bool all, yes;
+	unsigned given;		/* a bit for each option, main's */
 	struct store *store;	/* opened when needed */
 	struct http *http;
 };
@@ -36,6 +37,7 @@ struct command {
 	const char *name, *usage, *help;
 	int least, most;	/* arguments behind the name */
 	int (*run)(struct ctl *ctl, int argc, char **argv);
+	const char *options;	/* main's letters of those that go with it */
 };
 /* Each ended by a NULL name. */
 extern const struct command people_commands[], live_commands[], copy_commands[], doctor_commands[];

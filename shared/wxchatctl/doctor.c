@@ -423,6 +423,6 @@ static int doctor(struct ctl *ctl, int argc, char **argv)
 }
 
 const struct command doctor_commands[] = {
-	{ "doctor", "", "look at all that has to be right here, and say what to do", 0, 0, doctor },
-	{ NULL, NULL, NULL, 0, 0, NULL },
+	{ "doctor", "", "look at all that has to be right here, and say what to do", 0, 0, doctor, "" },
+	{ NULL, NULL, NULL, 0, 0, NULL, "" },
 };

@@ -44,6 +44,23 @@ test('says how it is used, and refuses what it does not know', async () => {
 	assert.match((await ctl('-V')).out, /^wxchatctl \d/);
 });
 
+test('an option that does not go with the command is refused, and nothing is done', async () => {
+	const uid = '0123456789abcdef0123';
+	for (const args of ['ban UID --room lobby', 'unban UID --for 1h', 'kick UID --for 1h', 'kick UID --reason R', 'mute UID --reason R',
+		'enroll @team UID --for 2h', 'dismiss @team UID --room @team', 'moderator add UID --for 1h', 'rooms --limit 5',
+		'members lobby --all', 'mutes --room lobby', 'history lobby --cid 1', 'recall lobby 1 --room lobby', 'sessions --uid UID',
+		'revoke 01234567 --yes', 'backup DIR --all', 'doctor --all']) {
+		const [name, ...rest] = args.split(' ').map((word) => (word === 'UID' ? uid : word));
+		const r = await ctl(name, ...rest);
+		assert.equal(r.code, 2, args);
+		const option = rest.find((word) => word.startsWith('--'));
+		assert.match(r.err, new RegExp(`^wxchatctl: ${option} does not go with ${name}; usage: wxchatctl ${name} `), args);
+	}
+	for (const list of ['bans', 'mutes', 'enrolled', 'moderators'])
+		assert.equal((await ctlOk(list)).out, '');
+	assert.match((await ctl('--json', 'ban', uid, '--roo=lobby')).err, /^wxchatctl: --room does not go with ban/, 'before the command, and shortened');
+});
+
 test('lists users and finds one', async () => {
 	const s = await sys.login('小明');
 	const { lines } = await ctlOk('users', '--json');
