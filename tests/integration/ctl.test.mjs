@@ -197,6 +197,14 @@ test('a backup is taken hot and put back; clients are told that the history is a
 	assert.equal(restore.code, 0, restore.err);
 	assert.ok(fs.readdirSync(own.file('history')).some((name) => name.startsWith('data.mdb.before-')));
 	assert.ok(!fs.existsSync(own.file('history', '.restore')));
+	const users = await run(own, ['users', '--json']);
+	assert.deepEqual(users.lines?.map((u) => u.uid), [eve.uid], `before anything was started: ${users.err}`);
+	const looked = (await run(own, ['doctor', '--json'])).lines;
+	for (const dir of ['sessions', 'history']) {
+		assert.ok(looked.some((c) => c.check === dir && /can be read/.test(c.message)), JSON.stringify(looked));
+		const [lock, place] = [fs.statSync(own.file(dir, 'lock.mdb')), fs.statSync(own.file(dir))];
+		assert.deepEqual([lock.mode & 0o777, lock.uid, lock.gid], [0o660, place.uid, place.gid]);
+	}
 	await own.startLogin();
 	await own.startPush();
 	await own.findAdmin();
