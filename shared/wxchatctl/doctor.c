@@ -104,7 +104,8 @@ static void look_secrets(struct doctor *d)
 	r = api_token(c, &token);
 	if (r == -ENOENT)
 		say(d, NOTE, "admin", "there is no token, so the admin API refuses everybody: "
-		    "head -c 24 /dev/urandom | base64 > /etc/wxchat/token, and name it in [admin] token_file");
+		    "head -c 24 /dev/urandom | base64 | sudo install -m 640 -g wxchat /dev/stdin /etc/wxchat/token, and name it in "
+		    "[admin] token_file");
 	else if (r < 0)
 		say(d, BAD, "admin", "[admin] token_file %s: %s", c->admin.token_file, strerror(-r));
 	else if (token.len < 16)

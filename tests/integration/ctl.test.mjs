@@ -238,4 +238,6 @@ test('the doctor finds nothing to mend on a whole system, and says what is wrong
 	const open = await run(sys, ['doctor', '--json'], env);
 	assert.ok(open.lines.some((c) => c.check === 'app_secret' && c.verdict === 'bad' && /chmod/.test(c.message)));
 	assert.match((await run(sys, ['doctor'], env)).out, /to be mended/);
+	const none = await run(sys, ['doctor', '--json'], { ...env, WXCHAT_ADMIN_TOKEN_FILE: '' });
+	assert.match(none.lines.find((c) => c.check === 'admin').message, /install -m 640 -g wxchat \/dev\/stdin \/etc\/wxchat\/token/);
 });
