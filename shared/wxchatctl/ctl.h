@@ -56,7 +56,7 @@ struct store *ctl_store(struct ctl *ctl, bool to_write);
 
 /* Asks the push server: body NULL for a GET.  0 with the answer (json_object_put it), else an exit code, told. */
 int api_ask(struct ctl *ctl, const char *path, struct json_object *body, struct json_object **answer);
-/* Where the admin API is, as a URL; -EINVAL when it is off or no TCP address. */
+/* Where the admin API is, as a URL: its first TCP address; -EINVAL when it is off or has none. */
 int api_url(const struct config *config, struct buf *out);
 /* The first line of the token file; -ENOENT, or another errno. */
 int api_token(const struct config *config, struct buf *out);

@@ -292,7 +292,13 @@ static void look_push(struct doctor *d)
 	size_t n;
 	int r;
 
-	if (http == NULL || api_url(d->config, &url) < 0 || api_token(d->config, &token) < 0 ||
+	if (api_url(d->config, &url) < 0) {
+		if (d->config->admin.listen[0] != '\0')
+			say(d, NOTE, "push-server", "[admin] listen = %s names no TCP address, so wxchatctl cannot ask there",
+			    d->config->admin.listen);
+		goto out;
+	}
+	if (http == NULL || api_token(d->config, &token) < 0 ||
 	    buf_adds(&url, "/api/stats") < 0 || buf_addf(&line, "Authorization: Bearer %s", token.data) < 0)
 		goto out;	/* no API to ask, which has been said */
 	headers[0] = line.data;

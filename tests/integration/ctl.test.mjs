@@ -169,6 +169,16 @@ test('says when the push server is not there', async () => {
 	assert.equal((await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: '' })).code, 2);
 });
 
+test('asks at the TCP address where a unix socket is listened on as well, and says when there is none', async () => {
+	const unix = `unix:${sys.file('admin.sock')}`;
+	assert.equal((await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: `${unix}, ${new URL(sys.admin).host}` })).code, 0);
+	const r = await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: unix });
+	assert.equal(r.code, 2);
+	assert.match(r.err, /no TCP address/);
+	const looked = await run(sys, ['doctor', '--json'], { WXCHAT_ADMIN_LISTEN: unix });
+	assert.ok(looked.lines.some((c) => c.check === 'push-server' && /no TCP address/.test(c.message)), looked.out);
+});
+
 test('a backup is taken hot and put back; clients are told that the history is another', async (t) => {
 	const own = await startOperated();
 	t.after(() => own.stop());
