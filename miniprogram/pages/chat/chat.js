@@ -83,7 +83,7 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 	/* The socket logs in by itself whenever it must, so a failure here only delays. */
 	login() {
 		this.showTitle();
-		this.later('status', OFFLINE_SHOWN_MS, () => this.setData({ status: '正在登录…' }));
+		this.later('status', OFFLINE_SHOWN_MS, () => this.resize({ status: '正在登录…' }));
 		this.client.login().then(
 			(session) => this.showUser(session.user),
 			(err) => this.onLoginFailed(err),
@@ -102,23 +102,23 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 		socket.on('system', (object) => this.onSystem(object));
 		socket.on('refused', (err) => this.complain(err));
 		socket.on('failed', (err) => this.onLoginFailed(err));
-		socket.on('banned', () => this.setData({ status: '你已被禁止进入' }));
+		socket.on('banned', () => this.resize({ status: '你已被禁止进入' }));
 		socket.open();
 	},
 
 	onState(state) {
 		if (state === 'online') {
 			clearTimeout(this.timers.status);
-			this.setData({ status: '' });
+			this.resize({ status: '' });
 			return;
 		}
 		if (state === 'waiting' && !this.data.status)
-			this.later('status', OFFLINE_SHOWN_MS, () => this.setData({ status: '连接已断开，正在重新连接…' }));
+			this.later('status', OFFLINE_SHOWN_MS, () => this.resize({ status: '连接已断开，正在重新连接…' }));
 	},
 
 	onLoginFailed(err) {
 		clearTimeout(this.timers.status);
-		this.setData({
+		this.resize({
 			status: err.code === 'ERR_BANNED' ? '你已被禁止进入' : '登录失败：' + err.message + '，正在重试…',
 		});
 	},
@@ -365,7 +365,10 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 			return;
 		this.uid = user.uid || this.uid;
 		/* the name that the server gives to who has none */
-		this.setData({ hint: Boolean(this.uid) && user.nickName === '用户' + this.uid.slice(0, 4) });
+		const hint = Boolean(this.uid) && user.nickName === '用户' + this.uid.slice(0, 4);
+
+		if (hint !== this.data.hint)
+			this.resize({ hint });
 		this.setData(this.timeline.setUser(Object.assign({ uid: this.uid }, user)));
 	},
 
@@ -400,8 +403,11 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 		const readAnchor = own ? own.anchor : '';
 		const read = count ? (count > 1 ? count + ' 人已读' : '已读') : '';
 
-		if (read !== this.data.read || readAnchor !== this.data.readAnchor)
-			this.setData({ read, readAnchor });
+		if (read === this.data.read && readAnchor === this.data.readAnchor)
+			return;
+		this.setData({ read, readAnchor });
+		if (read)
+			this.follow();	/* beside it the text has less room, and perhaps more lines */
 	},
 
 	/* The server keeps how far this user has read; at most one word a second. */
