@@ -70,6 +70,9 @@ test('lists users and finds one', async () => {
 	for (const name of [s.uid, user.openid])
 		assert.equal((await ctlOk('user', name, '--json')).lines[0].uid, s.uid);
 	assert.match((await ctlOk('users', s.uid)).out, /UID .*\n[0-9a-f]{20}  .*\n$/);
+	const { code } = await sys.wx('phone', '小明');
+	const { phoneNumber } = (await sys.call('POST', 'phone', { headers: s.headers, json: { code } })).body.data;
+	assert.equal((await ctlOk('users', phoneNumber.slice(3), '--json')).lines[0].uid, s.uid);
 	assert.equal((await ctl('user', 'nobody')).code, 3);
 	assert.equal((await ctl('users', 'no such pattern')).code, 3);
 });
