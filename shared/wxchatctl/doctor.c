@@ -168,7 +168,8 @@ static void look_media(struct doctor *d)
 	if (strcmp(d->config->media.store, "local") != 0)
 		return;
 	if (stat(dir, &st) < 0)
-		say(d, NOTE, "media", "%s: %s (make it, owned by the web server's user)", dir, strerror(errno));
+		say(d, NOTE, "media", "%s: %s%s", dir, strerror(errno),
+		    errno == ENOENT ? " (fcgi-login makes it at the first upload)" : "");
 	else
 		look_disk(d, "media", dir);
 }
@@ -315,7 +316,8 @@ static void look_push(struct doctor *d)
 		if (strcmp(version, WXCHAT_VERSION) != 0)
 			say(d, NOTE, "push-server", "it is version %s, and this is %s: restart it", version, WXCHAT_VERSION);
 		else
-			say(d, WELL, "push-server", "it runs, with %" PRId64 " connections", ctl_int(o, "connections"));
+			say(d, WELL, "push-server", "it runs, with %" PRId64 " connection%s", ctl_int(o, "connections"),
+			    ctl_int(o, "connections") == 1 ? "" : "s");
 		if (process != NULL && ctl_int(process, "max_fds") < DESCRIPTORS_LEAST)
 			say(d, NOTE, "push-server", "it may open only %" PRId64 " descriptors: LimitNOFILE= in its unit",
 			    ctl_int(process, "max_fds"));

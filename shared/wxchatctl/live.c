@@ -358,7 +358,7 @@ static int broadcast(struct ctl *ctl, int argc, char **argv)
 	if (code == CTL_OK && ctl->json)
 		ctl_print_json(answer);
 	else if (code == CTL_OK)
-		printf("said in %" PRId64 " rooms\n", ctl_int(answer, "rooms"));
+		printf("said in %" PRId64 " room%s\n", ctl_int(answer, "rooms"), ctl_int(answer, "rooms") == 1 ? "" : "s");
 	json_object_put(body);
 	json_object_put(answer);
 	return code;

@@ -113,7 +113,7 @@ test('publishes, reads, recalls and exports', async () => {
 	assert.equal((await ann.hear((m) => m.id === 2)).nickName, '机器人');
 	assert.equal((await ctl('publish', '聊天', '--message', '{')).code, 2);
 	assert.equal((await ctl('publish', '聊天')).code, 2);
-	await ctlOk('broadcast', '通知');
+	assert.equal((await ctlOk('broadcast', '通知')).out, 'said in 1 room\n');
 	assert.equal((await ann.hear((m) => m.id === 3)).content, '通知');
 	assert.match((await ctlOk('history', '聊天')).out, /大家好/);
 	assert.equal((await ctlOk('history', '聊天', '--before', '3', '--limit', '1', '--json')).lines[0].id, 2);
@@ -250,7 +250,12 @@ test('the doctor finds nothing to mend on a whole system, and says what is wrong
 	fs.chmodSync(sys.file('wxchat.conf'), 0o644);
 	const open = await run(sys, ['doctor', '--json'], env);
 	assert.ok(open.lines.some((c) => c.check === 'app_secret' && c.verdict === 'bad' && /chmod/.test(c.message)));
-	assert.match((await run(sys, ['doctor'], env)).out, /to be mended/);
+	const here = await Person.join(sys, 'here', 'ward');
+	const told = (await run(sys, ['doctor'], { ...env, WXCHAT_MEDIA_DIR: sys.file('nowhere') })).out;
+	await here.leave();
+	assert.match(told, /to be mended/);
+	assert.match(told, /it runs, with 1 connection$/m);
+	assert.match(told, /nowhere: .* \(fcgi-login makes it at the first upload\)$/m);
 	const none = await run(sys, ['doctor', '--json'], { ...env, WXCHAT_ADMIN_TOKEN_FILE: '' });
 	assert.match(none.lines.find((c) => c.check === 'admin').message, /install -m 640 -g wxchat \/dev\/stdin \/etc\/wxchat\/token/);
 });
