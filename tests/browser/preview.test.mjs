@@ -213,6 +213,20 @@ test('a session that the server has ended is renewed, and nobody notices', async
 	assert.equal(await a.frame.locator('.wechat-toast').count(), 0);
 });
 
+test('a login that fails is told in Chinese, and made good', async (t) => {
+	const { phones: [a, b] } = await desk(t, 'refused');
+
+	await system.fault('errcode', { errcode: 40029 });
+	t.after(() => system.noFaults());
+	await a.run(() => window.phone.expire());
+	await a.say('等一等');
+	await a.frame.locator('.strip', { hasText: /^登录失败：微信没有接受登录凭证，正在重试…$/ }).waitFor(SOON);
+	await system.noFaults();
+	await a.hasSent('等一等');
+	await b.hears('等一等');
+	await a.frame.locator('.strip').waitFor({ state: 'detached', ...SOON });
+});
+
 test('the push server dies and comes back: everything written meanwhile arrives, once', async (t) => {
 	const { phones: [a, b] } = await desk(t, 'restart');
 

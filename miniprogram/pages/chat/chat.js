@@ -13,7 +13,19 @@ const READ_MS = 1000;
 const RECALL_MS = 2 * 60 * 1000;
 const OFFLINE_SHOWN_MS = 1200;	/* shorter breaks are nobody's business */
 
+/* The server's own words are for developers, and English. */
 const REASONS = {
+	ERR_INVALID_SESSION: '登录已失效',
+	ERR_LOGIN_FAILED: '微信没有接受登录凭证',
+	ERR_BAD_SIGNATURE: '登录数据校验失败',
+	ERR_BAD_ENCRYPTED_DATA: '登录数据校验失败',
+	ERR_WECHAT_BUSY: '微信繁忙',
+	ERR_WECHAT_TIMEOUT: '微信没有响应',
+	ERR_WECHAT_BAD_ANSWER: '微信返回了无法识别的内容',
+	ERR_STORE: '服务器暂时出错',
+	ERR_BANNED: '你已被禁止进入',
+	ERR_BAD_REQUEST: '内容不合要求',
+	ERR_NOT_FOUND: '内容已不存在',
 	ERR_RISKY_CONTENT: '内容含违规信息，未发送',
 	ERR_MUTED: '你已被禁言',
 	ERR_TOO_LARGE: '内容过大',
@@ -22,6 +34,10 @@ const REASONS = {
 	ERR_FORBIDDEN: '没有权限',
 	ERR_NETWORK: '网络不可用',
 };
+
+function reasonOf(err) {
+	return REASONS[err.code] || err.message;
+}
 
 Page(Object.assign({}, pictures, profile, scrolling, {
 	data: {
@@ -102,7 +118,7 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 		socket.on('system', (object) => this.onSystem(object));
 		socket.on('refused', (err) => this.complain(err));
 		socket.on('failed', (err) => this.onLoginFailed(err));
-		socket.on('banned', () => this.resize({ status: '你已被禁止进入' }));
+		socket.on('banned', () => this.resize({ status: REASONS.ERR_BANNED }));
 		socket.open();
 	},
 
@@ -119,7 +135,7 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 	onLoginFailed(err) {
 		clearTimeout(this.timers.status);
 		this.resize({
-			status: err.code === 'ERR_BANNED' ? '你已被禁止进入' : '登录失败：' + err.message + '，正在重试…',
+			status: err.code === 'ERR_BANNED' ? REASONS.ERR_BANNED : '登录失败：' + reasonOf(err) + '，正在重试…',
 		});
 	},
 
@@ -426,7 +442,7 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 	},
 
 	complain(err) {
-		wx.showToast({ title: REASONS[err.code] || err.message, icon: 'none', duration: 2500 });
+		wx.showToast({ title: reasonOf(err), icon: 'none', duration: 2500 });
 	},
 
 	later(name, ms, run) {
