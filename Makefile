@@ -162,15 +162,18 @@ format:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONF)/wxchat \
 		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/wxchat $(DESTDIR)$(PREFIX)/lib/systemd/system \
-		$(DESTDIR)$(PREFIX)/lib/sysusers.d $(addprefix $(DESTDIR)$(PREFIX)/share/doc/wxchat/,docs etc/examples)
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d $(addprefix $(DESTDIR)$(PREFIX)/share/doc/wxchat/,docs etc/examples etc/packaging miniprogram)
 	install -m 755 $(BUILD)/bin/fcgi-login $(BUILD)/bin/push-server $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(BUILD)/bin/wxchatctl $(DESTDIR)$(PREFIX)/bin
 	test -e $(DESTDIR)$(SYSCONF)/wxchat/wxchat.conf || \
 		install -m 640 etc/wxchat.conf $(DESTDIR)$(SYSCONF)/wxchat/wxchat.conf
 	install -m 644 etc/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 644 README.md README.zh-CN.md LICENSE etc/lighttpd.conf etc/apache.conf etc/nginx.conf \
+	install -m 644 README.md README.zh-CN.md CONTRIBUTING.md LICENSE etc/lighttpd.conf etc/apache.conf etc/nginx.conf \
 		$(DESTDIR)$(PREFIX)/share/doc/wxchat
+	for f in lighttpd apache nginx; do ln -sf ../$$f.conf $(DESTDIR)$(PREFIX)/share/doc/wxchat/etc/$$f.conf; done
 	install -m 644 docs/* $(DESTDIR)$(PREFIX)/share/doc/wxchat/docs
+	install -m 644 miniprogram/*.md $(DESTDIR)$(PREFIX)/share/doc/wxchat/miniprogram
+	install -m 644 etc/packaging/README.md $(DESTDIR)$(PREFIX)/share/doc/wxchat/etc/packaging
 	install -m 644 etc/examples/* $(DESTDIR)$(PREFIX)/share/doc/wxchat/etc/examples
 	for u in etc/systemd/*.service etc/systemd/*.socket; do \
 		sed 's|@PREFIX@|$(PREFIX)|g' $$u > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${u##*/}; done

@@ -37,6 +37,10 @@ wait_line() { # FILE PATTERN PID
 	echo "$line"
 }
 
+# one at a time: the second would take the first one's sockets and logs away; held until the last program has ended
+exec 9>"$dir/lock"
+flock -n 9 || die "already running in $1/run"
+
 # --- WeChat's place ---
 "$build/bin/wechat-sandbox" >"$dir/sandbox.log" 2>&1 &
 box=$!

@@ -1,6 +1,6 @@
 /* config.js - the one file to edit before publishing.  Both hosts must be in the
- * mini-program's domain lists (服务器域名): `base` in those of request and uploadFile,
- * `socket` in that of socket. */
+ * mini-program's domain lists (服务器域名): `base` in those of request, uploadFile and
+ * downloadFile, `socket` in that of socket. */
 module.exports = {
 	/* where the web server has fcgi-login, without a slash at the end */
 	base: 'https://example.com/weapp',

@@ -236,6 +236,14 @@ static void check_needed(struct load *l, enum config_for who)
 		for (i = 0; i < CONFIG_KEY_COUNT; i++)
 			if (config_keys[i].flags & NEEDED_BY_LOGIN)
 				key_missing(l, config_keys[i].section, config_keys[i].name, "fcgi-login cannot do without it");
+		if (c->media.dir[0] != '/')
+			key_failed(l, config_key_find("media", "dir"), "is no absolute path; one that begins with / is allowed");
+		if (strcmp(c->media.check, "on") == 0)	/* the verdicts come by the message push */
+			key_missing(l, "wechat", "message_token", "[media] check is on");
+		if (strcmp(c->wechat.message_mode, "safe") == 0) {
+			key_missing(l, "wechat", "message_token", "message_mode is safe");
+			key_missing(l, "wechat", "message_aes_key", "message_mode is safe");
+		}
 		if (strcmp(c->media.store, "s3") == 0) {
 			key_missing(l, "media", "s3_endpoint", "store is s3");
 			key_missing(l, "media", "s3_bucket", "store is s3");

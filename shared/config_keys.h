@@ -35,7 +35,7 @@ CONFIG_INT(login, queue_max, 0, 0, 1024, "logins for which WeChat is asked at on
 CONFIG_CHOICE(login, check_profile, "off", "off|on", "ask WeChat's content check about new nicknames")
 CONFIG_CHOICE(login, check_session, "off", "off|on", "let clients ask WeChat whether its session_key lives: GET user?wechat=1")
 CONFIG_TEXT(login, trusted_proxies, "", IS_ADDRESSES, "addresses of proxies in front of the web server whose X-Forwarded-For is believed")
-CONFIG_TEXT(login, avatar_hosts, "", 0, "hosts whose pictures may become avatars, such as *.qlogo.cn; uploads always may; empty = any https host")
+CONFIG_TEXT(login, avatar_hosts, "", IS_HOSTS, "hosts whose pictures may become avatars, such as *.qlogo.cn; uploads always may; empty = any https host")
 CONFIG_END(login)
 
 CONFIG_SECTION(media, CONFIG_FOR_LOGIN, "Uploaded files.")

@@ -28,7 +28,8 @@ enum {
 	IS_PATH = 1 << 12,
 	IS_AES_KEY = 1 << 13,		/* 43 characters of base64 */
 	IS_ADDRESSES = 1 << 14,		/* blank- or comma-separated */
-	IS_ORIGINS = 1 << 15		/* likewise; put into the form in which browsers send them */
+	IS_ORIGINS = 1 << 15,		/* likewise; put into the form in which browsers send them */
+	IS_HOSTS = 1 << 16		/* likewise; names, or *. and the end of names */
 };
 
 struct config_key {

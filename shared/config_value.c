@@ -157,8 +157,8 @@ static bool check_listen(char *value, char why[static CONFIG_WHY_SIZE])
 		if (n == 0)
 			return true;
 		if (!is_listen(word, n))
-			return refuse(why, "%s is not a place to listen on; ADDRESS:PORT (numeric; port 0 is any free "
-				      "one), [IPv6]:PORT or unix:/path is allowed, several with commas",
+			return refuse(why, "%s is not a place to listen on; ADDRESS:PORT (numeric or localhost; port 0 "
+				      "is any free one), [IPv6]:PORT or unix:/path is allowed, several with commas",
 				      log_text(quoted, word, n));
 		word += n;
 	}
@@ -278,6 +278,25 @@ static bool check_origins(char *value, char why[static CONFIG_WHY_SIZE])
 	}
 }
 
+static bool check_hosts(const char *value, char why[static CONFIG_WHY_SIZE])
+{
+	char quoted[LOG_TEXT_SIZE];
+
+	for (;;) {
+		size_t n, star, len;
+
+		value += strspn(value, blanks_and_commas);
+		n = strcspn(value, blanks_and_commas);
+		if (n == 0)
+			return true;
+		star = n > 2 && memcmp(value, "*.", 2) == 0 ? 2 : 0;
+		if (value[0] == '[' || !is_host(value + star, n - star, &len) || len < n - star)
+			return refuse(why, "%s is not a host name; such as *.qlogo.cn or img.example.com are allowed, with "
+				      "blanks or commas between them", log_text(quoted, value, n));
+		value += n;
+	}
+}
+
 static bool is_loopback(const char *host, size_t len)
 {
 	return (len == 9 && strncasecmp(host, "localhost", len) == 0) || (len == 5 && memcmp(host, "[::1]", len) == 0) ||
@@ -355,6 +374,8 @@ static bool check_text(const struct config_key *key, char *value, char why[stati
 		return check_addresses(value, why);
 	if (key->flags & IS_ORIGINS)
 		return check_origins(value, why);
+	if (key->flags & IS_HOSTS)
+		return check_hosts(value, why);
 	if ((key->flags & IS_PATH) && (value[0] == '/' || !(key->flags & IS_BASE_URL)))
 		return check_path(value, why);
 	if (key->flags & (IS_URL | IS_BASE_URL | IS_API_URL | IS_WS_URL))

@@ -28,14 +28,14 @@ const CLOSE_RESTART = 1012;
 const CLOSE_SESSION = 4401;
 
 class ChatSocket extends Emitter {
-	/* url, room: the first room; login(): resolves with a session; session: the Session.
-	 * `times` overrides the link's. */
+	/* url, room: the first room, lobby if absent; login(): resolves with a session; session:
+	 * the Session.  `times` overrides the link's. */
 	constructor(options) {
 		super();
 		this.url = options.url;
 		this.login = options.login;
 		this.session = options.session;
-		this.home = options.room;
+		this.home = options.room || 'lobby';	/* what the server takes an absent one for */
 		this.rooms = {};
 		this.rooms[this.home] = newRoom();
 		this.outbox = new Outbox();

@@ -13,11 +13,15 @@ enum { TIMEOUT_MS = 15000, ANSWER_MAX = 64 << 20, TOKEN_FILE_MAX = 512 };
 
 int api_url(const struct config *config, struct buf *out)
 {
-	const char *listen = config->admin.listen + strspn(config->admin.listen, ", \t");
-	size_t len = strcspn(listen, ", \t");
-	const char *colon = memrchr(listen, ':', len);
+	const char *listen = config->admin.listen, *colon;
+	size_t len = 0;
 
-	if (len == 0 || strncmp(listen, "unix:", 5) == 0 || colon == NULL)
+	do {
+		listen += len;
+		listen += strspn(listen, ", \t");
+		len = strcspn(listen, ", \t");
+	} while (len > 0 && strncmp(listen, "unix:", 5) == 0);
+	if (len == 0 || (colon = memrchr(listen, ':', len)) == NULL)
 		return -EINVAL;
 	/* Who listens on all addresses can be asked on this machine's own. */
 	if ((size_t)(colon - listen) == 0 || strncmp(listen, "0.0.0.0:", 8) == 0)

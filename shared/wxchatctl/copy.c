@@ -225,6 +225,18 @@ out:
 	return r;
 }
 
+/* Readers take a place without its lock file for one that holds nothing yet; a writer makes it. */
+static int make_lock(const char *dir, char why[static 200])
+{
+	struct mdb_options options = { .dir = dir, .mode = MDB_MODE_WRITER, .map_size = MAP_BYTES };
+	struct mdb *m;
+	int r = mdb_open(&options, &m, why);
+
+	if (r == 0)
+		mdb_close(m);
+	return r;
+}
+
 static void remove_dir(const char *dir)
 {
 	static const char *const files[] = { "data.mdb", "lock.mdb" };
@@ -266,6 +278,8 @@ static int restore_part(const struct part *part, const char *from, bool is_histo
 		r = renew_epoch(work.data, why);
 	if (r == 0)
 		r = put_in_place(part->dir, fresh.data);
+	if (r == 0)
+		r = make_lock(part->dir, why);
 	if (r < 0)
 		ctl_fail(code, "%s: %s", part->dir, why[0] != '\0' ? why : strerror(-r));
 	else
@@ -314,7 +328,7 @@ static int restore(struct ctl *ctl, int argc, char **argv)
 }
 
 const struct command copy_commands[] = {
-	{ "backup", "DIR", "copy users, sessions and messages into the new DIR, hot", 1, 1, backup },
-	{ "restore", "DIR --yes", "put such a copy back, with both programs stopped", 1, 1, restore },
-	{ NULL, NULL, NULL, 0, 0, NULL },
+	{ "backup", "DIR", "copy users, sessions and messages into the new DIR, hot", 1, 1, backup, "" },
+	{ "restore", "DIR --yes", "put such a copy back, with both programs stopped", 1, 1, restore, "y" },
+	{ NULL, NULL, NULL, 0, 0, NULL, "" },
 };

@@ -28,6 +28,7 @@ struct ctl {
 	/* options of the commands; NULL when not given */
 	const char *uid, *room, *cid, *reason, *seconds, *limit, *before, *message, *avatar, *nick;
 	bool all, yes;
+	unsigned given;		/* a bit for each option, main's */
 	struct store *store;	/* opened when needed */
 	struct http *http;
 };
@@ -36,6 +37,7 @@ struct command {
 	const char *name, *usage, *help;
 	int least, most;	/* arguments behind the name */
 	int (*run)(struct ctl *ctl, int argc, char **argv);
+	const char *options;	/* main's letters of those that go with it */
 };
 /* Each ended by a NULL name. */
 extern const struct command people_commands[], live_commands[], copy_commands[], doctor_commands[];
@@ -54,7 +56,7 @@ struct store *ctl_store(struct ctl *ctl, bool to_write);
 
 /* Asks the push server: body NULL for a GET.  0 with the answer (json_object_put it), else an exit code, told. */
 int api_ask(struct ctl *ctl, const char *path, struct json_object *body, struct json_object **answer);
-/* Where the admin API is, as a URL; -EINVAL when it is off or no TCP address. */
+/* Where the admin API is, as a URL: its first TCP address; -EINVAL when it is off or has none. */
 int api_url(const struct config *config, struct buf *out);
 /* The first line of the token file; -ENOENT, or another errno. */
 int api_token(const struct config *config, struct buf *out);

@@ -104,7 +104,8 @@ static void look_secrets(struct doctor *d)
 	r = api_token(c, &token);
 	if (r == -ENOENT)
 		say(d, NOTE, "admin", "there is no token, so the admin API refuses everybody: "
-		    "head -c 24 /dev/urandom | base64 > /etc/wxchat/token, and name it in [admin] token_file");
+		    "head -c 24 /dev/urandom | base64 | sudo install -m 640 -g wxchat /dev/stdin /etc/wxchat/token, and name it in "
+		    "[admin] token_file");
 	else if (r < 0)
 		say(d, BAD, "admin", "[admin] token_file %s: %s", c->admin.token_file, strerror(-r));
 	else if (token.len < 16)
@@ -167,7 +168,8 @@ static void look_media(struct doctor *d)
 	if (strcmp(d->config->media.store, "local") != 0)
 		return;
 	if (stat(dir, &st) < 0)
-		say(d, NOTE, "media", "%s: %s (make it, owned by the web server's user)", dir, strerror(errno));
+		say(d, NOTE, "media", "%s: %s%s", dir, strerror(errno),
+		    errno == ENOENT ? " (fcgi-login makes it at the first upload)" : "");
 	else
 		look_disk(d, "media", dir);
 }
@@ -291,7 +293,13 @@ static void look_push(struct doctor *d)
 	size_t n;
 	int r;
 
-	if (http == NULL || api_url(d->config, &url) < 0 || api_token(d->config, &token) < 0 ||
+	if (api_url(d->config, &url) < 0) {
+		if (d->config->admin.listen[0] != '\0')
+			say(d, NOTE, "push-server", "[admin] listen = %s names no TCP address, so wxchatctl cannot ask there",
+			    d->config->admin.listen);
+		goto out;
+	}
+	if (http == NULL || api_token(d->config, &token) < 0 ||
 	    buf_adds(&url, "/api/stats") < 0 || buf_addf(&line, "Authorization: Bearer %s", token.data) < 0)
 		goto out;	/* no API to ask, which has been said */
 	headers[0] = line.data;
@@ -308,7 +316,8 @@ static void look_push(struct doctor *d)
 		if (strcmp(version, WXCHAT_VERSION) != 0)
 			say(d, NOTE, "push-server", "it is version %s, and this is %s: restart it", version, WXCHAT_VERSION);
 		else
-			say(d, WELL, "push-server", "it runs, with %" PRId64 " connections", ctl_int(o, "connections"));
+			say(d, WELL, "push-server", "it runs, with %" PRId64 " connection%s", ctl_int(o, "connections"),
+			    ctl_int(o, "connections") == 1 ? "" : "s");
 		if (process != NULL && ctl_int(process, "max_fds") < DESCRIPTORS_LEAST)
 			say(d, NOTE, "push-server", "it may open only %" PRId64 " descriptors: LimitNOFILE= in its unit",
 			    ctl_int(process, "max_fds"));
@@ -423,6 +432,6 @@ static int doctor(struct ctl *ctl, int argc, char **argv)
 }
 
 const struct command doctor_commands[] = {
-	{ "doctor", "", "look at all that has to be right here, and say what to do", 0, 0, doctor },
-	{ NULL, NULL, NULL, 0, 0, NULL },
+	{ "doctor", "", "look at all that has to be right here, and say what to do", 0, 0, doctor, "" },
+	{ NULL, NULL, NULL, 0, 0, NULL, "" },
 };

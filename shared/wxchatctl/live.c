@@ -358,7 +358,7 @@ static int broadcast(struct ctl *ctl, int argc, char **argv)
 	if (code == CTL_OK && ctl->json)
 		ctl_print_json(answer);
 	else if (code == CTL_OK)
-		printf("said in %" PRId64 " rooms\n", ctl_int(answer, "rooms"));
+		printf("said in %" PRId64 " room%s\n", ctl_int(answer, "rooms"), ctl_int(answer, "rooms") == 1 ? "" : "s");
 	json_object_put(body);
 	json_object_put(answer);
 	return code;
@@ -459,24 +459,24 @@ static int export(struct ctl *ctl, int argc, char **argv)
 }
 
 const struct command live_commands[] = {
-	{ "rooms", "[--all]", "rooms with somebody in them; --all: rooms with messages kept", 0, 0, rooms },
-	{ "members", "ROOM", "who is there", 1, 1, members },
-	{ "history", "ROOM [--before ID] [--limit N]", "the last messages", 1, 1, history },
-	{ "export", "ROOM | --all", "all messages kept, as JSON lines", 0, 1, export },
-	{ "publish", "ROOM TEXT | --message JSON", "say something (--uid, --nick, --avatar, --cid)", 1, 2, publish },
-	{ "broadcast", "TEXT | --message JSON", "say it in every room with members (--cid)", 0, 1, broadcast },
-	{ "recall", "ROOM ID", "erase a message", 2, 2, recall },
-	{ "kick", "UID [--room ROOM]", "put out of a room; without one, disconnect", 1, 1, kick },
-	{ "ban", "UID|ADDRESS [--for TIME] [--reason R]", "keep somebody out; TIME: 10m, 2h, 7d", 1, 1, ban },
-	{ "unban", "UID|ADDRESS", "let in again", 1, 1, unban },
-	{ "bans", "", "who is kept out", 0, 0, bans },
-	{ "mute", "UID [--room ROOM] [--for TIME]", "may read, but not speak; without a room: anywhere", 1, 1, mute },
-	{ "unmute", "UID [--room ROOM]", "may speak again", 1, 1, unmute },
-	{ "mutes", "[ROOM]", "who may not speak", 0, 1, mutes },
-	{ "enroll", "@ROOM UID", "let into a private room", 2, 2, enroll },
-	{ "dismiss", "@ROOM UID", "take that back, and put out", 2, 2, dismiss },
-	{ "enrolled", "[@ROOM]", "who is let into private rooms", 0, 1, enrolled },
-	{ "moderator", "add|remove UID [--room ROOM]", "may recall, mute and kick", 2, 2, moderator },
-	{ "moderators", "[ROOM]", "who may", 0, 1, moderators },
-	{ NULL, NULL, NULL, 0, 0, NULL },
+	{ "rooms", "[--all]", "rooms with somebody in them; --all: rooms with messages kept", 0, 0, rooms, "A" },
+	{ "members", "ROOM", "who is there", 1, 1, members, "" },
+	{ "history", "ROOM [--before ID] [--limit N]", "the last messages", 1, 1, history, "bl" },
+	{ "export", "ROOM | --all", "all messages kept, as JSON lines", 0, 1, export, "A" },
+	{ "publish", "ROOM TEXT | --message JSON", "say something (--uid, --nick, --avatar, --cid)", 1, 2, publish, "miuna" },
+	{ "broadcast", "TEXT | --message JSON", "say it in every room with members (--cid)", 0, 1, broadcast, "miuna" },
+	{ "recall", "ROOM ID", "erase a message", 2, 2, recall, "" },
+	{ "kick", "UID [--room ROOM]", "put out of a room; without one, disconnect", 1, 1, kick, "r" },
+	{ "ban", "UID|ADDRESS [--for TIME] [--reason R]", "keep somebody out; TIME: 10m, 2h, 7d", 1, 1, ban, "fw" },
+	{ "unban", "UID|ADDRESS", "let in again", 1, 1, unban, "" },
+	{ "bans", "", "who is kept out", 0, 0, bans, "" },
+	{ "mute", "UID [--room ROOM] [--for TIME]", "may read, but not speak; without a room: anywhere", 1, 1, mute, "rf" },
+	{ "unmute", "UID [--room ROOM]", "may speak again", 1, 1, unmute, "r" },
+	{ "mutes", "[ROOM]", "who may not speak", 0, 1, mutes, "" },
+	{ "enroll", "@ROOM UID", "let into a private room", 2, 2, enroll, "" },
+	{ "dismiss", "@ROOM UID", "take that back, and put out", 2, 2, dismiss, "" },
+	{ "enrolled", "[@ROOM]", "who is let into private rooms", 0, 1, enrolled, "" },
+	{ "moderator", "add|remove UID [--room ROOM]", "may recall, mute and kick", 2, 2, moderator, "r" },
+	{ "moderators", "[ROOM]", "who may", 0, 1, moderators, "" },
+	{ NULL, NULL, NULL, 0, 0, NULL, "" },
 };

@@ -77,23 +77,27 @@ static const struct command *command_of(const char *name)
 	return NULL;
 }
 
+/* The first four are for all; each of the others goes with the commands that name its letter. */
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "uid", required_argument, NULL, 'u' }, { "room", required_argument, NULL, 'r' },
+	{ "cid", required_argument, NULL, 'i' }, { "reason", required_argument, NULL, 'w' },
+	{ "for", required_argument, NULL, 'f' }, { "limit", required_argument, NULL, 'l' },
+	{ "before", required_argument, NULL, 'b' }, { "message", required_argument, NULL, 'm' },
+	{ "nick", required_argument, NULL, 'n' }, { "avatar", required_argument, NULL, 'a' },
+	{ "all", no_argument, NULL, 'A' }, { "yes", no_argument, NULL, 'y' },
+	{ NULL, 0, NULL, 0 },
+};
+
 /* Fills ctl from the options; -1 when they are bad (which has been said), else the index of the first argument. */
 static int read_options(struct ctl *ctl, int argc, char **argv, const char **config_path)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
-		{ "uid", required_argument, NULL, 'u' }, { "room", required_argument, NULL, 'r' },
-		{ "cid", required_argument, NULL, 'i' }, { "reason", required_argument, NULL, 'w' },
-		{ "for", required_argument, NULL, 'f' }, { "limit", required_argument, NULL, 'l' },
-		{ "before", required_argument, NULL, 'b' }, { "message", required_argument, NULL, 'm' },
-		{ "nick", required_argument, NULL, 'n' }, { "avatar", required_argument, NULL, 'a' },
-		{ "all", no_argument, NULL, 'A' }, { "yes", no_argument, NULL, 'y' },
-		{ NULL, 0, NULL, 0 },
-	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:jhV", options, NULL)) != -1) {
+		for (unsigned i = 0; options[i].name != NULL; i++)
+			ctl->given |= options[i].val == option ? 1U << i : 0;
 		switch (option) {
 		case 'c': *config_path = optarg; break;
 		case 'j': ctl->json = true; break;
@@ -122,15 +126,30 @@ static int read_options(struct ctl *ctl, int argc, char **argv, const char **con
 	return optind;
 }
 
+/* The first option given that does nothing for this command, or NULL.  One that is left aside would let it do more than
+ * was asked for. */
+static const char *stray_option(const struct ctl *ctl, const struct command *command)
+{
+	for (unsigned i = 0; options[i].name != NULL; i++)
+		if ((ctl->given & 1U << i) != 0 && strchr("cj", options[i].val) == NULL &&
+		    strchr(command->options, options[i].val) == NULL)
+			return options[i].name;
+	return NULL;
+}
+
 static int run(struct ctl *ctl, int argc, char **argv, const char *config_path)
 {
 	const struct command *command = command_of(argv[0]);
 	char why[CONFIG_WHY_SIZE];
 	struct config *config;
+	const char *stray;
 	int code;
 
 	if (command == NULL)
 		return ctl_fail(CTL_USAGE, "no such command: %s (wxchatctl --help lists them)", argv[0]);
+	if ((stray = stray_option(ctl, command)) != NULL)
+		return ctl_fail(CTL_USAGE, "--%s does not go with %s; usage: wxchatctl %s %s", stray, command->name,
+				command->name, command->usage);
 	if (argc - 1 < command->least || (command->most >= 0 && argc - 1 > command->most))
 		return ctl_fail(CTL_USAGE, "usage: wxchatctl %s %s", command->name, command->usage);
 	if ((config = config_load(config_path, CONFIG_FOR_CTL, why)) == NULL) {

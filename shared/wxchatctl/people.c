@@ -41,7 +41,7 @@ static int user_show(const struct user *u, void *arg)
 	struct json_object *o;
 
 	if (l->pattern != NULL && strstr(u->uid, l->pattern) == NULL && strstr(u->openid, l->pattern) == NULL &&
-	    strstr(u->nick, l->pattern) == NULL && strcmp(u->phone, l->pattern) != 0)
+	    strstr(u->nick, l->pattern) == NULL && strstr(u->phone, l->pattern) == NULL)
 		return 0;
 	if (l->ctl->json) {
 		o = user_json(u);
@@ -256,10 +256,10 @@ static int revoke(struct ctl *ctl, int argc, char **argv)
 }
 
 const struct command people_commands[] = {
-	{ "users", "[PATTERN]", "all users, or those whose uid, openid or name holds PATTERN", 0, 1, users },
-	{ "user", "USER", "one user, by uid or openid", 1, 1, user },
-	{ "sessions", "[USER]", "live sessions, of one user or all", 0, 1, sessions },
-	{ "session", "SESSION", "one session, by the beginning of its id", 1, 1, session },
-	{ "revoke", "SESSION | --uid USER", "end a session, or all of a user's", 0, 1, revoke },
-	{ NULL, NULL, NULL, 0, 0, NULL },
+	{ "users", "[PATTERN]", "all users, or those whose uid, openid, name or phone holds PATTERN", 0, 1, users, "" },
+	{ "user", "USER", "one user, by uid or openid", 1, 1, user, "" },
+	{ "sessions", "[USER]", "live sessions, of one user or all", 0, 1, sessions, "" },
+	{ "session", "SESSION", "one session, by the beginning of its id", 1, 1, session, "" },
+	{ "revoke", "SESSION | --uid USER", "end a session, or all of a user's", 0, 1, revoke, "u" },
+	{ NULL, NULL, NULL, 0, 0, NULL, "" },
 };

@@ -75,6 +75,16 @@ class Phone {
 		assert.equal(await this.entry(text).locator('.failed').count(), 0);
 	}
 
+	// The whole end of the newest message is within the list.
+	async newestInView() {
+		await this.page.waitForFunction((element) => {
+			const box = element.getBoundingClientRect();
+			const last = [...element.querySelectorAll('.bubble')].pop().getBoundingClientRect();
+
+			return last.bottom >= box.top && last.bottom <= box.bottom;
+		}, await this.frame.locator('.list').elementHandle(), SOON);
+	}
+
 	line(text) {
 		return this.frame.locator('.line', { hasText: text });
 	}
@@ -163,16 +173,26 @@ test('own text stands right, that of others left, and the newest is in view', as
 
 	assert.ok(own.x + own.width / 2 > frames[0].x + frames[0].width / 2);
 	assert.ok(other.x + other.width / 2 < frames[1].x + frames[1].width / 2);
-	for (const phone of [a, b]) {
-		const list = await phone.frame.locator('.list').elementHandle();
+	for (const phone of [a, b])
+		await phone.newestInView();
+});
 
-		await phone.page.waitForFunction((element) => {
-			const box = element.getBoundingClientRect();
-			const last = [...element.querySelectorAll('.bubble')].pop().getBoundingClientRect();
+test('the newest stays in view when the word that it was read, or that the network is gone, takes room', async (t) => {
+	const { phones: [a, b] } = await desk(t, 'room');
 
-			return last.top >= box.top && last.bottom <= box.bottom;
-		}, list);
-	}
+	for (let i = 1; i <= 15; i++)
+		await a.say(`第${i}条。`);
+	await b.hears('第15条。');
+	await b.do('network');
+	await a.say('说来话长，'.repeat(20));
+	await a.hasSent('说来话长');
+	await a.newestInView();
+	await b.do('network');
+	await a.frame.locator('.read', { hasText: '已读' }).waitFor(SOON);
+	await a.newestInView();
+	await a.do('network');
+	await a.frame.locator('.strip', { hasText: '重新连接' }).waitFor(SOON);
+	await a.newestInView();
 });
 
 test('a session that the server has ended is renewed, and nobody notices', async (t) => {
@@ -191,6 +211,20 @@ test('a session that the server has ended is renewed, and nobody notices', async
 	assert.equal(await b.entry('之后').count(), 1);
 	assert.equal(await a.frame.locator('.strip').count(), 0);
 	assert.equal(await a.frame.locator('.wechat-toast').count(), 0);
+});
+
+test('a login that fails is told in Chinese, and made good', async (t) => {
+	const { phones: [a, b] } = await desk(t, 'refused');
+
+	await system.fault('errcode', { errcode: 40029 });
+	t.after(() => system.noFaults());
+	await a.run(() => window.phone.expire());
+	await a.say('等一等');
+	await a.frame.locator('.strip', { hasText: /^登录失败：微信没有接受登录凭证，正在重试…$/ }).waitFor(SOON);
+	await system.noFaults();
+	await a.hasSent('等一等');
+	await b.hears('等一等');
+	await a.frame.locator('.strip').waitFor({ state: 'detached', ...SOON });
 });
 
 test('the push server dies and comes back: everything written meanwhile arrives, once', async (t) => {

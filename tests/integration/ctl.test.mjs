@@ -44,6 +44,23 @@ test('says how it is used, and refuses what it does not know', async () => {
 	assert.match((await ctl('-V')).out, /^wxchatctl \d/);
 });
 
+test('an option that does not go with the command is refused, and nothing is done', async () => {
+	const uid = '0123456789abcdef0123';
+	for (const args of ['ban UID --room lobby', 'unban UID --for 1h', 'kick UID --for 1h', 'kick UID --reason R', 'mute UID --reason R',
+		'enroll @team UID --for 2h', 'dismiss @team UID --room @team', 'moderator add UID --for 1h', 'rooms --limit 5',
+		'members lobby --all', 'mutes --room lobby', 'history lobby --cid 1', 'recall lobby 1 --room lobby', 'sessions --uid UID',
+		'revoke 01234567 --yes', 'backup DIR --all', 'doctor --all']) {
+		const [name, ...rest] = args.split(' ').map((word) => (word === 'UID' ? uid : word));
+		const r = await ctl(name, ...rest);
+		assert.equal(r.code, 2, args);
+		const option = rest.find((word) => word.startsWith('--'));
+		assert.match(r.err, new RegExp(`^wxchatctl: ${option} does not go with ${name}; usage: wxchatctl ${name} `), args);
+	}
+	for (const list of ['bans', 'mutes', 'enrolled', 'moderators'])
+		assert.equal((await ctlOk(list)).out, '');
+	assert.match((await ctl('--json', 'ban', uid, '--roo=lobby')).err, /^wxchatctl: --room does not go with ban/, 'before the command, and shortened');
+});
+
 test('lists users and finds one', async () => {
 	const s = await sys.login('小明');
 	const { lines } = await ctlOk('users', '--json');
@@ -53,6 +70,9 @@ test('lists users and finds one', async () => {
 	for (const name of [s.uid, user.openid])
 		assert.equal((await ctlOk('user', name, '--json')).lines[0].uid, s.uid);
 	assert.match((await ctlOk('users', s.uid)).out, /UID .*\n[0-9a-f]{20}  .*\n$/);
+	const { code } = await sys.wx('phone', '小明');
+	const { phoneNumber } = (await sys.call('POST', 'phone', { headers: s.headers, json: { code } })).body.data;
+	assert.equal((await ctlOk('users', phoneNumber.slice(3), '--json')).lines[0].uid, s.uid);
 	assert.equal((await ctl('user', 'nobody')).code, 3);
 	assert.equal((await ctl('users', 'no such pattern')).code, 3);
 });
@@ -93,7 +113,7 @@ test('publishes, reads, recalls and exports', async () => {
 	assert.equal((await ann.hear((m) => m.id === 2)).nickName, '机器人');
 	assert.equal((await ctl('publish', '聊天', '--message', '{')).code, 2);
 	assert.equal((await ctl('publish', '聊天')).code, 2);
-	await ctlOk('broadcast', '通知');
+	assert.equal((await ctlOk('broadcast', '通知')).out, 'said in 1 room\n');
 	assert.equal((await ann.hear((m) => m.id === 3)).content, '通知');
 	assert.match((await ctlOk('history', '聊天')).out, /大家好/);
 	assert.equal((await ctlOk('history', '聊天', '--before', '3', '--limit', '1', '--json')).lines[0].id, 2);
@@ -152,6 +172,16 @@ test('says when the push server is not there', async () => {
 	assert.equal((await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: '' })).code, 2);
 });
 
+test('asks at the TCP address where a unix socket is listened on as well, and says when there is none', async () => {
+	const unix = `unix:${sys.file('admin.sock')}`;
+	assert.equal((await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: `${unix}, ${new URL(sys.admin).host}` })).code, 0);
+	const r = await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: unix });
+	assert.equal(r.code, 2);
+	assert.match(r.err, /no TCP address/);
+	const looked = await run(sys, ['doctor', '--json'], { WXCHAT_ADMIN_LISTEN: unix });
+	assert.ok(looked.lines.some((c) => c.check === 'push-server' && /no TCP address/.test(c.message)), looked.out);
+});
+
 test('a backup is taken hot and put back; clients are told that the history is another', async (t) => {
 	const own = await startOperated();
 	t.after(() => own.stop());
@@ -180,6 +210,14 @@ test('a backup is taken hot and put back; clients are told that the history is a
 	assert.equal(restore.code, 0, restore.err);
 	assert.ok(fs.readdirSync(own.file('history')).some((name) => name.startsWith('data.mdb.before-')));
 	assert.ok(!fs.existsSync(own.file('history', '.restore')));
+	const users = await run(own, ['users', '--json']);
+	assert.deepEqual(users.lines?.map((u) => u.uid), [eve.uid], `before anything was started: ${users.err}`);
+	const looked = (await run(own, ['doctor', '--json'])).lines;
+	for (const dir of ['sessions', 'history']) {
+		assert.ok(looked.some((c) => c.check === dir && /can be read/.test(c.message)), JSON.stringify(looked));
+		const [lock, place] = [fs.statSync(own.file(dir, 'lock.mdb')), fs.statSync(own.file(dir))];
+		assert.deepEqual([lock.mode & 0o777, lock.uid, lock.gid], [0o660, place.uid, place.gid]);
+	}
 	await own.startLogin();
 	await own.startPush();
 	await own.findAdmin();
@@ -212,5 +250,12 @@ test('the doctor finds nothing to mend on a whole system, and says what is wrong
 	fs.chmodSync(sys.file('wxchat.conf'), 0o644);
 	const open = await run(sys, ['doctor', '--json'], env);
 	assert.ok(open.lines.some((c) => c.check === 'app_secret' && c.verdict === 'bad' && /chmod/.test(c.message)));
-	assert.match((await run(sys, ['doctor'], env)).out, /to be mended/);
+	const here = await Person.join(sys, 'here', 'ward');
+	const told = (await run(sys, ['doctor'], { ...env, WXCHAT_MEDIA_DIR: sys.file('nowhere') })).out;
+	await here.leave();
+	assert.match(told, /to be mended/);
+	assert.match(told, /it runs, with 1 connection$/m);
+	assert.match(told, /nowhere: .* \(fcgi-login makes it at the first upload\)$/m);
+	const none = await run(sys, ['doctor', '--json'], { ...env, WXCHAT_ADMIN_TOKEN_FILE: '' });
+	assert.match(none.lines.find((c) => c.check === 'admin').message, /install -m 640 -g wxchat \/dev\/stdin \/etc\/wxchat\/token/);
 });

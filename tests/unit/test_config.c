@@ -116,6 +116,8 @@ static void long_values_stay_whole(void **state)
 	config_free(c);
 }
 
+#define KEY43 "0123456789012345678901234567890123456789012"
+
 /* Each row is a file for fcgi-login (which begins with LOGIN, three lines, unless it is whole) and what is said of it. */
 static void mistakes_are_named_with_their_place(void **state)
 {
@@ -153,7 +155,8 @@ static void mistakes_are_named_with_their_place(void **state)
 		{ "a rate below zero", "[push]\nrate = -1/s\n", ":5: rate: \"-1/s\" is not a rate" },
 		{ "no port", "[push]\nlisten = 127.0.0.1\n", ":5: listen: \"127.0.0.1\" is not a place to listen on; " },
 		{ "too great a port", "[push]\nlisten = 127.0.0.1:65536\n", ":5: listen: \"127.0.0.1:65536\" is not" },
-		{ "a name", "[push]\nlisten = example.com:80\n", ":5: listen: \"example.com:80\" is not a place" },
+		{ "a name", "[push]\nlisten = example.com:80\n",
+		  ":5: listen: \"example.com:80\" is not a place to listen on; ADDRESS:PORT (numeric or localhost; " },
 		{ "no address", "[push]\nlisten = :80\n", ":5: listen: \":80\" is not a place" },
 		{ "IPv6 without brackets", "[push]\nlisten = ::1:80\n", ":5: listen: \"::1:80\" is not a place" },
 		{ "a socket without a whole path", "[push]\nlisten = unix:x\n", ":5: listen: \"unix:x\" is not a place" },
@@ -207,6 +210,19 @@ static void mistakes_are_named_with_their_place(void **state)
 		{ "a directory for a file", "ca_file = /tmp\n", ":4: ca_file: \"/tmp\" is a directory; a regular file" },
 		{ "a device for a secret", "[media]\nstore=local\ns3_secret_file = /dev/zero\n",
 		  ":6: s3_secret_file: \"/dev/zero\" is not a file" },
+		{ "a URL for a host", "[login]\nbase_url = https://a.example\navatar_hosts = *.qlogo.cn https://x.example.com\n",
+		  ":6: avatar_hosts: \"https://x.example.com\" is not a host name; such as *.qlogo.cn or " },
+		{ "a host with its port", "[login]\nbase_url = https://a.example\navatar_hosts = a.example:443\n", "\"a.example:443\" is not a host name" },
+		{ "a host with a path", "[login]\nbase_url = https://a.example\navatar_hosts = a.example/x\n", "is not a host name" },
+		{ "any host", "[login]\nbase_url = https://a.example\navatar_hosts = *\n", ":6: avatar_hosts: \"*\" is not a host name" },
+		{ "a star inside", "[login]\nbase_url = https://a.example\navatar_hosts = a.*.example\n", "is not a host name" },
+		{ "a directory from nowhere", "[media]\ndir = uploads\n", ":5: dir: is no absolute path; one that begins with / is allowed" },
+		{ "a check whose verdicts cannot come", "[media]\ncheck = on\n",
+		  ":1: message_token: missing in [wechat], but [media] check is on; needed is: Token of the message push" },
+		{ "safe mode without a token", "message_mode = safe\nmessage_aes_key = " KEY43 "\n",
+		  ":1: message_token: missing in [wechat], but message_mode is safe; " },
+		{ "safe mode without a key", "message_mode = safe\nmessage_token = t\n",
+		  ":1: message_aes_key: missing in [wechat], but message_mode is safe; " },
 		{ "s3 without a bucket", "[media]\nstore = s3\ns3_endpoint = https://s3.example.com\n",
 		  ":4: s3_bucket: missing in [media], but store is s3; needed is: bucket" },
 	};

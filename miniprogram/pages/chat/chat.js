@@ -13,7 +13,19 @@ const READ_MS = 1000;
 const RECALL_MS = 2 * 60 * 1000;
 const OFFLINE_SHOWN_MS = 1200;	/* shorter breaks are nobody's business */
 
+/* The server's own words are for developers, and English. */
 const REASONS = {
+	ERR_INVALID_SESSION: '登录已失效',
+	ERR_LOGIN_FAILED: '微信没有接受登录凭证',
+	ERR_BAD_SIGNATURE: '登录数据校验失败',
+	ERR_BAD_ENCRYPTED_DATA: '登录数据校验失败',
+	ERR_WECHAT_BUSY: '微信繁忙',
+	ERR_WECHAT_TIMEOUT: '微信没有响应',
+	ERR_WECHAT_BAD_ANSWER: '微信返回了无法识别的内容',
+	ERR_STORE: '服务器暂时出错',
+	ERR_BANNED: '你已被禁止进入',
+	ERR_BAD_REQUEST: '内容不合要求',
+	ERR_NOT_FOUND: '内容已不存在',
 	ERR_RISKY_CONTENT: '内容含违规信息，未发送',
 	ERR_MUTED: '你已被禁言',
 	ERR_TOO_LARGE: '内容过大',
@@ -22,6 +34,10 @@ const REASONS = {
 	ERR_FORBIDDEN: '没有权限',
 	ERR_NETWORK: '网络不可用',
 };
+
+function reasonOf(err) {
+	return REASONS[err.code] || err.message;
+}
 
 Page(Object.assign({}, pictures, profile, scrolling, {
 	data: {
@@ -83,7 +99,7 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 	/* The socket logs in by itself whenever it must, so a failure here only delays. */
 	login() {
 		this.showTitle();
-		this.later('status', OFFLINE_SHOWN_MS, () => this.setData({ status: '正在登录…' }));
+		this.later('status', OFFLINE_SHOWN_MS, () => this.resize({ status: '正在登录…' }));
 		this.client.login().then(
 			(session) => this.showUser(session.user),
 			(err) => this.onLoginFailed(err),
@@ -102,24 +118,24 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 		socket.on('system', (object) => this.onSystem(object));
 		socket.on('refused', (err) => this.complain(err));
 		socket.on('failed', (err) => this.onLoginFailed(err));
-		socket.on('banned', () => this.setData({ status: '你已被禁止进入' }));
+		socket.on('banned', () => this.resize({ status: REASONS.ERR_BANNED }));
 		socket.open();
 	},
 
 	onState(state) {
 		if (state === 'online') {
 			clearTimeout(this.timers.status);
-			this.setData({ status: '' });
+			this.resize({ status: '' });
 			return;
 		}
 		if (state === 'waiting' && !this.data.status)
-			this.later('status', OFFLINE_SHOWN_MS, () => this.setData({ status: '连接已断开，正在重新连接…' }));
+			this.later('status', OFFLINE_SHOWN_MS, () => this.resize({ status: '连接已断开，正在重新连接…' }));
 	},
 
 	onLoginFailed(err) {
 		clearTimeout(this.timers.status);
-		this.setData({
-			status: err.code === 'ERR_BANNED' ? '你已被禁止进入' : '登录失败：' + err.message + '，正在重试…',
+		this.resize({
+			status: err.code === 'ERR_BANNED' ? REASONS.ERR_BANNED : '登录失败：' + reasonOf(err) + '，正在重试…',
 		});
 	},
 
@@ -365,7 +381,10 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 			return;
 		this.uid = user.uid || this.uid;
 		/* the name that the server gives to who has none */
-		this.setData({ hint: Boolean(this.uid) && user.nickName === '用户' + this.uid.slice(0, 4) });
+		const hint = Boolean(this.uid) && user.nickName === '用户' + this.uid.slice(0, 4);
+
+		if (hint !== this.data.hint)
+			this.resize({ hint });
 		this.setData(this.timeline.setUser(Object.assign({ uid: this.uid }, user)));
 	},
 
@@ -400,8 +419,11 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 		const readAnchor = own ? own.anchor : '';
 		const read = count ? (count > 1 ? count + ' 人已读' : '已读') : '';
 
-		if (read !== this.data.read || readAnchor !== this.data.readAnchor)
-			this.setData({ read, readAnchor });
+		if (read === this.data.read && readAnchor === this.data.readAnchor)
+			return;
+		this.setData({ read, readAnchor });
+		if (read)
+			this.follow();	/* beside it the text has less room, and perhaps more lines */
 	},
 
 	/* The server keeps how far this user has read; at most one word a second. */
@@ -420,7 +442,7 @@ Page(Object.assign({}, pictures, profile, scrolling, {
 	},
 
 	complain(err) {
-		wx.showToast({ title: REASONS[err.code] || err.message, icon: 'none', duration: 2500 });
+		wx.showToast({ title: reasonOf(err), icon: 'none', duration: 2500 });
 	},
 
 	later(name, ms, run) {

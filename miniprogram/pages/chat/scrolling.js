@@ -26,8 +26,15 @@ module.exports = {
 		this.onBottom();
 	},
 
+	/* The list or what it shows has changed its height: who was at its end stays there. */
+	follow() {
+		if (this.atBottom && !(this.away > AT_BOTTOM_PX))
+			this.scrollTo('tail', false);
+	},
+
 	onBottom() {
 		this.atBottom = true;
+		this.away = 0;
 		if (this.data.unseen)
 			this.setData({ unseen: 0 });
 		this.tellRead();
@@ -38,7 +45,8 @@ module.exports = {
 		const looksBack = scrollTop < this.scrolled;
 
 		this.scrolled = scrollTop;
-		if (looksBack && scrollHeight - scrollTop - this.viewHeight() > AT_BOTTOM_PX)
+		this.away = scrollHeight - scrollTop - this.viewHeight();
+		if (looksBack && this.away > AT_BOTTOM_PX)
 			this.atBottom = false;
 	},
 
@@ -50,10 +58,14 @@ module.exports = {
 		return this.height || HEIGHT_PX;
 	},
 
-	onKeyboard(event) {
+	/* Sets what takes room from the list. */
+	resize(data) {
 		this.height = 0;
-		this.setData({ keyboard: event.detail.height });
-		if (this.atBottom)
-			this.scrollTo(this.lastAnchor(), false);
+		this.setData(data);
+		this.follow();
+	},
+
+	onKeyboard(event) {
+		this.resize({ keyboard: event.detail.height });
 	},
 };

@@ -9,6 +9,7 @@
 // login:  'socket' (fcgi-login -s, default), 'spawned' (by the web server), 'cgi', or null (none)
 // listen: where fcgi-login -s listens, if not on a unix socket (ADDRESS:PORT; with Apache alone)
 // push:   true starts push-server; its port is sys.pushPort
+// guard:  true puts the example's lines for guarding other URLs in force; PHP's socket is sys.phpSocket
 // config: sections of wxchat.conf, over what is needed to run here; or a function of the system that gives them
 // webConfig(sys): text added to the web server's configuration
 // env:    more environment for fcgi-login and push-server
@@ -138,7 +139,7 @@ function merge(base, more) {
 	return merged;
 }
 
-// Waits until somebody accepts connections there.
+// Waits until somebody accepts connections at that port, or unix socket.
 export async function answering(port, program) {
 	for (;;) {
 		if (program.ended)
@@ -236,8 +237,14 @@ export class System {
 		await answering(this.pushPort, this.pushProgram);
 	}
 
+	get phpSocket() {
+		return this.file('run', 'php.sock');
+	}
+
 	example(name, replacements) {
 		let text = fs.readFileSync(path.join(root, 'etc', name), 'utf8');
+		if (this.options.guard)
+			text = text.replace(/(?<=^# Guarding other URLs[^]*)^#(?! )/gm, '').replaceAll('/run/php/php-fpm.sock', this.phpSocket);
 		for (const [from, to] of replacements) {
 			assert.ok(text.includes(from), `${name} has no ${from}`);
 			text = text.replaceAll(from, to);
@@ -415,7 +422,10 @@ function apache(sys) {
 		['http://127.0.0.1:8765', `http://127.0.0.1:${sys.pushPort}`],
 		['/var/lib/wxchat/media', sys.file('media')],
 		['${APACHE_LOG_DIR}/wxchat.log', sys.file('access.log')],
+		['127.0.0.1:9001', sys.options.listen ?? '127.0.0.1:9001'],
 	]);
+	// what the file says of the place outside of virtual hosts
+	const outside = example.split('\n').filter((line) => /^# {5}/.test(line)).map((line) => line.slice(6)).join('\n');
 	let cgi = '';
 	if (sys.options.login === 'cgi' || sys.options.login === 'spawned') {
 		sys.cgiScript();
@@ -458,9 +468,12 @@ DocumentRoot "${sys.file('www')}"
 <Directory "${sys.file('www')}">
 	Require all granted
 </Directory>
+${sys.options.guard ? outside : ''}
+<VirtualHost 127.0.0.1:${sys.port}>
 ${example}
-${cgi}
 ${sys.options.webConfig?.(sys) ?? ''}
+</VirtualHost>
+${cgi}
 `,
 	};
 }

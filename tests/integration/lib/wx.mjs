@@ -27,6 +27,8 @@ export class Phone {
 			sendSocketMessage: ({ data, success }) => this.socket?.send(data, () => success?.({})),
 			closeSocket: () => this.socket?.close(1000),
 		};
+		for (const event of ['AppShow', 'AppHide', 'NetworkStatusChange'])
+			Object.assign(this.wx, { [`on${event}`]: () => {}, [`off${event}`]: () => {} });
 		// the global listeners know one socket and pile up, as phones have it
 		this.heard = {};
 		for (const event of ['Open', 'Message', 'Close', 'Error']) {
@@ -35,14 +37,21 @@ export class Phone {
 		}
 	}
 
-	connect({ url, success }) {
-		const tell = (event, value) => this.heard[event].forEach((run) => run(value));
-		this.socket = new WebSocket(url);
+	connect({ url, header, success }) {
+		const heard = { Open: [], Message: [], Close: [], Error: [] };
+		const tell = (event, value) => [...this.heard[event], ...heard[event]].forEach((run) => run(value));
+		const socket = new WebSocket(url, { headers: header });
+		this.socket = socket;
 		this.socket.on('open', () => tell('Open', {}));
 		this.socket.on('message', (data, isBinary) => tell('Message', { data: isBinary ? data : String(data) }));
 		this.socket.on('close', (code, reason) => tell('Close', { code, reason: String(reason) }));
 		this.socket.on('error', (error) => tell('Error', { errMsg: error.message }));
 		success?.({ errMsg: 'connectSocket:ok' });
+		return {
+			send: (o) => socket.send(o.data, () => o.success?.({})),
+			close: (o) => socket.close(o.code),
+			...Object.fromEntries(Object.keys(heard).map((event) => [`on${event}`, (run) => heard[event].push(run)])),
+		};
 	}
 
 	async ask(api, more, { success, fail, complete } = {}, take) {
