@@ -2,6 +2,7 @@
 #include "bucket.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -45,6 +46,7 @@ static int bucket_ask(struct http *http, const struct config *config, struct htt
 	struct http_answer answer = { .body = BUF_INIT };
 	struct buf url = BUF_INIT, sign = BUF_INIT, key = BUF_INIT;
 	char text[LOG_TEXT_SIZE];
+	bool is_gone;
 	int r;
 
 	r = media_bucket_endpoint(config, name, &url);
@@ -60,7 +62,8 @@ static int bucket_ask(struct http *http, const struct config *config, struct htt
 		rq->allow_plain = true;
 		r = http_perform(http, rq, &answer);
 	}
-	if (r == 0 && (answer.status < 200 || answer.status > 299)) {
+	is_gone = !strcmp(rq->method, "DELETE") && answer.status == 404;
+	if (r == 0 && !is_gone && (answer.status < 200 || answer.status > 299)) {
 		log_error("bucket-refused", "method=%s status=%ld answer=%s", rq->method, answer.status,
 			  log_text(text, buf_str(&answer.body), answer.body.len));
 		r = -EPROTO;

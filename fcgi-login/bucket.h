@@ -15,6 +15,7 @@
 int bucket_put(struct http *http, const struct config *config, const char *name, const struct media_type *type,
 	       int fd, uint64_t size);
 
+/* Fine when it is gone already. */
 int bucket_remove(struct http *http, const struct config *config, const char *name);
 
 /* Appends the JSON object {"url","fields":{…},"expires"} of a form that lets anybody who has it put one file of at

@@ -2,9 +2,7 @@
 #include "event.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,24 +43,27 @@ static const char *media_file(const char *url)
 	return name + 1;
 }
 
-static void media_remove(struct call *c, const char *uid, const char *url)
+/* Fine when it is gone already: a verdict may be told again in the middle of being carried out. */
+static int media_remove(struct call *c, const char *uid, const char *url)
 {
 	const char *name = media_file(url);
 	struct buf path = BUF_INIT;
 	struct http *http;
-	struct stat st;
+	int r;
 
 	if (!name)
-		return;
+		return 0;
 	if (!strcmp(c->config->media.store, "s3")) {
-		if ((http = worker_http(c->w)))
-			bucket_remove(http, c->config, name);
-	} else if (buf_addf(&path, "%s/%s", c->config->media.dir, name) == 0) {
-		if (lstat(path.data, &st) == 0 && unlink(path.data) == 0)
-			store_media_reserve(c->store, uid, -(int64_t)st.st_size, 0, 0);
+		r = (http = worker_http(c->w)) ? bucket_remove(http, c->config, name) : -ENOMEM;
+	} else {
+		r = buf_addf(&path, "%s/%s", c->config->media.dir, name);
+		if (r == 0 && unlink(path.data) < 0 && errno != ENOENT)
+			r = -errno;
 	}
 	buf_free(&path);
-	log_info("media-removed", "uid=%s name=%s", uid, name);
+	if (r == 0)
+		log_info("media-removed", "uid=%s name=%s", uid, name);
+	return r;
 }
 
 /* A refused picture that is somebody's avatar gives way to the generated one. */
@@ -77,21 +78,22 @@ static void avatar_reset(struct call *c, const char *uid, const char *url)
 }
 
 /* The verdict may overtake WeChat's answer to the thread that asked for it, so an unknown trace is waited for a little. */
-static int trace_take(struct call *c, const char *trace, char uid[static UID_LEN + 1], struct buf *url)
+static int trace_find(struct call *c, const char *trace, char uid[static UID_LEN + 1], struct buf *url)
 {
 	const struct timespec pause = { .tv_nsec = TRACE_PAUSE_MS * 1000000L };
 	int r;
 
-	for (int tries = 0; (r = store_trace_take(c->store, trace, uid, url)) == -ENOENT && tries < TRACE_TRIES; tries++)
+	for (int tries = 0; (r = store_trace(c->store, trace, uid, url)) == -ENOENT && tries < TRACE_TRIES; tries++)
 		nanosleep(&pause, NULL);
 	return r;
 }
 
-/* wxa_media_check: {trace_id, errcode, result:{suggest,label}}; of the first version {isrisky}. */
+/* wxa_media_check: {trace_id, errcode, result:{suggest,label}}; of the first version {isrisky}.  The trace goes last: whatever
+ * comes between, WeChat tells the verdict again, and it is carried out to the end. */
 static int on_media(struct call *c, struct json_object *m, const char *event)
 {
 	struct json_object *result = json_member(m, "result");
-	struct buf url = BUF_LIMIT(AVATAR_MAX), json = BUF_LIMIT(EVENT_MAX);
+	struct buf url = BUF_INIT, json = BUF_LIMIT(EVENT_MAX);
 	const char *trace = json_text(m, "trace_id", NULL);
 	const char *suggest = result ? json_text(result, "suggest", NULL) : NULL;
 	char uid[UID_LEN + 1];
@@ -102,7 +104,7 @@ static int on_media(struct call *c, struct json_object *m, const char *event)
 	(void)event;
 	if (!trace)
 		return 0;
-	r = trace_take(c, trace, uid, &url);
+	r = trace_find(c, trace, uid, &url);
 	if (r < 0) {	/* not ours, or told before */
 		buf_free(&url);
 		return r == -ENOENT ? 0 : r;
@@ -112,23 +114,23 @@ static int on_media(struct call *c, struct json_object *m, const char *event)
 	if (result)
 		json_int(result, "label", &label);
 	risky = (suggest && !strcmp(suggest, "risky")) || old == 1;
-	if (risky) {
-		media_remove(c, uid, url.data);
+	if (risky && (r = media_remove(c, uid, url.data)) == 0)
 		avatar_reset(c, uid, url.data);
-	}
-	log_info("media-verdict", "uid=%s risky=%d label=%lld errcode=%lld", uid, risky, (long long)label,
-		 (long long)errcode);
-	r = buf_adds(&json, "{\"kind\":\"media\"");
+	if (r == 0)
+		r = buf_adds(&json, "{\"kind\":\"media\"");
 	if (r == 0)
 		r = add_text(&json, "url", url.data);
 	if (r == 0)
 		r = buf_addf(&json, ",\"uid\":\"%s\",\"risky\":%s,\"label\":%lld}", uid, risky ? "true" : "false",
 			     (long long)label);
 	if (r == 0)
-		r = queue(c, &json);
+		r = store_trace_end(c->store, trace, risky, json.data, json.len);
+	if (r == 0)
+		log_info("media-verdict", "uid=%s risky=%d label=%lld errcode=%lld", uid, risky, (long long)label,
+			 (long long)errcode);
 	buf_free(&url);
 	buf_free(&json);
-	return r;
+	return r == -ENOENT ? 0 : r;	/* it was told twice at once, and the other was faster */
 }
 
 /* The user closed the account or took back what was given: the sessions end. */

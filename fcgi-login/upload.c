@@ -201,7 +201,7 @@ static void upload_check(struct upload *u, const char *openid, const char *url)
 		call_wechat_leave(c);
 	}
 	c->retry_s = 0;
-	if (e == ERR_NONE && (r = store_trace_put(c->store, trace_id, c->uid, url, c->now_ms)) < 0)
+	if (e == ERR_NONE && (r = store_trace_put(c->store, trace_id, c->uid, url, u->spool.size, c->now_ms)) < 0)
 		log_error("media-check-lost", "uid=%s error=%d", c->uid, -r);
 	else if (e != ERR_NONE)
 		log_warn("media-unchecked", "uid=%s name=%s error=%s errcode=%lld", c->uid, u->name, error_name(e),

@@ -208,9 +208,13 @@ int store_seen_before(struct store *s, const char *key, int64_t now_ms, bool *se
 /* Media: reserves bytes against both quotas (0 = none), -EDQUOT past one; a negative amount gives back. */
 int store_media_reserve(struct store *s, const char *uid, int64_t bytes, uint64_t user_quota,
 			uint64_t total_quota);
-/* Which upload a media check's trace_id speaks of; taking removes it. */
-int store_trace_put(struct store *s, const char *trace_id, const char *uid, const char *url, int64_t now_ms);
-int store_trace_take(struct store *s, const char *trace_id, char uid[static UID_LEN + 1], struct buf *url);
+/* Which upload, and of how many bytes, a media check's trace_id speaks of. */
+int store_trace_put(struct store *s, const char *trace_id, const char *uid, const char *url, uint64_t bytes,
+		    int64_t now_ms);
+int store_trace(struct store *s, const char *trace_id, char uid[static UID_LEN + 1], struct buf *url);
+/* When the verdict has been carried out: in one transaction puts this event, forgets the trace and, if the file was
+ * removed, gives its bytes back.  -ENOENT, and nothing is done, when another was faster. */
+int store_trace_end(struct store *s, const char *trace_id, bool is_removed, const char *json, size_t len);
 
 int store_backup(struct store *s, const char *dir);
 

@@ -102,6 +102,9 @@ bool skey_matches(const char *skey, const uint8_t hash[static 32]);
 /* store_rate within a transaction: -EAGAIN, with nothing changed, past the limit. */
 int rate_count(struct store *s, MDB_txn *txn, struct store_rate *rate, int64_t now_ms);
 
+/* store_event_put within a transaction. */
+int event_keep(struct store *s, MDB_txn *txn, const char *json, size_t len, uint64_t *number);
+
 /* --- expiry --- */
 
 int expiry_put(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref);

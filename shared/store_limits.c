@@ -10,7 +10,8 @@
 enum {
 	RATES_MAX = 65536, SEEN_MAX = 65536, TRACES_MAX = 65536,
 	RATE_RECORD = 1 + 8 + 8,	/* version, end of the window, uses */
-	TRACE_HEAD = 1 + 8 + UID_RAW,	/* version, end, uid, then the URL */
+	TRACE_HEAD = 1 + 8 + UID_RAW + 8,	/* version, end, uid, bytes, then the URL */
+	TRACE_1_HEAD = TRACE_HEAD - 8,	/* version 1 was without the bytes */
 	URL_MAX = 2048
 };
 
@@ -247,9 +248,8 @@ static uint64_t count_up(uint64_t have, int64_t bytes)
 	return bytes < 0 ? (back > have ? 0 : have - back) : have + (uint64_t)bytes;
 }
 
-static int reserve_write(MDB_txn *txn, void *arg)
+static int media_count(struct reserve *a, MDB_txn *txn)
 {
-	struct reserve *a = arg;
 	const MDB_val uid = val(a->uid, UID_RAW), total_key = val("media", 5);
 	uint64_t user, total;
 	uint8_t bytes[8];
@@ -270,6 +270,11 @@ static int reserve_write(MDB_txn *txn, void *arg)
 	return r;
 }
 
+static int reserve_write(MDB_txn *txn, void *arg)
+{
+	return media_count(arg, txn);
+}
+
 int store_media_reserve(struct store *s, const char *uid, int64_t bytes, uint64_t user_quota, uint64_t total_quota)
 {
 	struct reserve a = { .s = s, .bytes = bytes, .user_quota = user_quota, .total_quota = total_quota };
@@ -283,90 +288,131 @@ int store_media_reserve(struct store *s, const char *uid, int64_t bytes, uint64_
 struct trace {
 	struct store *s;
 	uint8_t key[HASH_LEN], uid[UID_RAW];
-	int64_t end_ms, now_ms;
-	const char *url;		/* putting */
-	char taken[URL_MAX];		/* taking */
-	size_t taken_len;
+	int64_t end_ms;
+	uint64_t bytes;
+	const char *url;		/* not NUL-ended when loaded: the transaction's */
+	size_t url_len;
 };
 
-static int trace_remove(struct trace *t, MDB_txn *txn, const MDB_val *record)
+static int trace_remove(struct trace *t, MDB_txn *txn)
 {
-	const int64_t end_ms = (int64_t)get_le64((const uint8_t *)record->mv_data + 1);
-	int r = expiry_del(t->s, txn, KIND_TRACE, end_ms, val(t->key, HASH_LEN));
+	int r = expiry_del(t->s, txn, KIND_TRACE, t->end_ms, val(t->key, HASH_LEN));
 
 	return r < 0 ? r : store_del(t->s, txn, T_TRACES, val(t->key, HASH_LEN));
 }
 
-static int trace_load(struct trace *t, MDB_txn *txn, MDB_val *record)
+static int trace_load(struct trace *t, MDB_txn *txn)
 {
-	int r = store_get(t->s, txn, T_TRACES, val(t->key, HASH_LEN), record);
+	const uint8_t *p;
+	MDB_val record;
+	size_t head;
+	int r = store_get(t->s, txn, T_TRACES, val(t->key, HASH_LEN), &record);
 
-	if (r == 0 && (record->mv_size < TRACE_HEAD || record->mv_size > TRACE_HEAD + URL_MAX ||
-		       *(const uint8_t *)record->mv_data != 1))
-		r = -EUCLEAN;
-	return r;
+	if (r < 0)
+		return r;
+	p = record.mv_data;
+	head = record.mv_size > 0 && p[0] == 1 ? TRACE_1_HEAD : TRACE_HEAD;
+	if (record.mv_size < head || record.mv_size > head + URL_MAX || (p[0] != 1 && p[0] != 2))
+		return -EUCLEAN;
+	t->end_ms = (int64_t)get_le64(p + 1);
+	memcpy(t->uid, p + 9, UID_RAW);
+	t->bytes = head == TRACE_HEAD ? get_le64(p + TRACE_1_HEAD) : 0;
+	t->url = (const char *)p + head;
+	t->url_len = record.mv_size - head;
+	return 0;
 }
+
+struct trace_put {
+	struct trace trace;
+	int64_t now_ms;
+};
 
 static int trace_put_write(MDB_txn *txn, void *arg)
 {
-	uint8_t bytes[TRACE_HEAD + URL_MAX] = { 1 };
-	struct trace *t = arg;
-	size_t len = strlen(t->url);
-	MDB_val record;
-	int r = trace_load(t, txn, &record);
+	uint8_t bytes[TRACE_HEAD + URL_MAX] = { 2 };
+	struct trace_put *put = arg;
+	struct trace *t = &put->trace, old = { .s = t->s };
+	int r;
 
+	memcpy(old.key, t->key, HASH_LEN);
+	r = trace_load(&old, txn);
 	if (r == 0)
-		r = trace_remove(t, txn, &record);
+		r = trace_remove(&old, txn);
 	else if (r == -ENOENT)
 		r = make_room(t->s, txn, T_TRACES, KIND_TRACE, TRACES_MAX);
 	put_le64(bytes + 1, (uint64_t)t->end_ms);
 	memcpy(bytes + 9, t->uid, UID_RAW);
-	memcpy(bytes + TRACE_HEAD, t->url, len);
+	put_le64(bytes + TRACE_1_HEAD, t->bytes);
+	memcpy(bytes + TRACE_HEAD, t->url, t->url_len);
 	if (r == 0)
-		r = store_put(t->s, txn, T_TRACES, val(t->key, HASH_LEN), val(bytes, TRACE_HEAD + len));
+		r = store_put(t->s, txn, T_TRACES, val(t->key, HASH_LEN), val(bytes, TRACE_HEAD + t->url_len));
 	if (r == 0)
 		r = expiry_put(t->s, txn, KIND_TRACE, t->end_ms, val(t->key, HASH_LEN));
 	if (r == 0)
-		r = store_purge(t->s, txn, t->now_ms);
+		r = store_purge(t->s, txn, put->now_ms);
 	return r;
 }
 
-int store_trace_put(struct store *s, const char *trace_id, const char *uid, const char *url, int64_t now_ms)
+int store_trace_put(struct store *s, const char *trace_id, const char *uid, const char *url, uint64_t bytes, int64_t now_ms)
 {
-	struct trace t = { .s = s, .end_ms = now_ms + TRACE_LIFE_MS, .now_ms = now_ms, .url = url };
-	int r = uid_read(uid, t.uid);
+	struct trace_put put = { .trace = { .s = s, .end_ms = now_ms + TRACE_LIFE_MS, .bytes = bytes, .url = url,
+					    .url_len = strlen(url) }, .now_ms = now_ms };
+	int r = uid_read(uid, put.trace.uid);
 
-	if (strlen(url) > URL_MAX)
+	if (put.trace.url_len > URL_MAX)
 		return -EMSGSIZE;
 	if (r == 0)
-		r = store_hash(trace_id, strlen(trace_id), t.key);
-	return r < 0 ? r : mdb_write(s->mdb, trace_put_write, &t);
+		r = store_hash(trace_id, strlen(trace_id), put.trace.key);
+	return r < 0 ? r : mdb_write(s->mdb, trace_put_write, &put);
 }
 
-static int trace_take_write(MDB_txn *txn, void *arg)
+int store_trace(struct store *s, const char *trace_id, char uid[static UID_LEN + 1], struct buf *url)
 {
-	struct trace *t = arg;
-	MDB_val record;
-	int r = trace_load(t, txn, &record);
+	struct trace t = { .s = s };
+	MDB_txn *txn;
+	int r;
+
+	if ((r = store_hash(trace_id, strlen(trace_id), t.key)) < 0 || (r = mdb_read_begin(s->mdb, &txn)) < 0)
+		return r;
+	r = trace_load(&t, txn);
+	if (r == 0)
+		r = buf_add(url, t.url, t.url_len);
+	if (r == 0)
+		uid_write(t.uid, uid);
+	mdb_read_end(s->mdb, txn);
+	return r;
+}
+
+struct trace_end {
+	struct trace trace;
+	bool is_removed;
+	const char *json;
+	size_t len;
+};
+
+static int trace_end_write(MDB_txn *txn, void *arg)
+{
+	struct trace_end *end = arg;
+	struct trace *t = &end->trace;
+	struct reserve back = { .s = t->s };
+	uint64_t number;
+	int r = trace_load(t, txn);
 
 	if (r < 0)
 		return r;
-	memcpy(t->uid, (const uint8_t *)record.mv_data + 9, UID_RAW);
-	t->taken_len = record.mv_size - TRACE_HEAD;
-	memcpy(t->taken, (const uint8_t *)record.mv_data + TRACE_HEAD, t->taken_len);
-	return trace_remove(t, txn, &record);
+	memcpy(back.uid, t->uid, UID_RAW);
+	back.bytes = -(int64_t)t->bytes;
+	if (end->is_removed)
+		r = media_count(&back, txn);
+	if (r == 0)
+		r = event_keep(t->s, txn, end->json, end->len, &number);
+	return r < 0 ? r : trace_remove(t, txn);
 }
 
-int store_trace_take(struct store *s, const char *trace_id, char uid[static UID_LEN + 1], struct buf *url)
+int store_trace_end(struct store *s, const char *trace_id, bool is_removed, const char *json, size_t len)
 {
-	struct trace t = { .s = s };
-	int r = store_hash(trace_id, strlen(trace_id), t.key);
+	struct trace_end end = { .trace = { .s = s }, .is_removed = is_removed, .json = json, .len = len };
+	int r = len > EVENT_MAX ? -EMSGSIZE : store_hash(trace_id, strlen(trace_id), end.trace.key);
 
-	if (r == 0)
-		r = mdb_write(s->mdb, trace_take_write, &t);
-	if (r == 0)
-		r = buf_add(url, t.taken, t.taken_len);
-	if (r == 0)
-		uid_write(t.uid, uid);
-	return r;
+	return r < 0 ? r : mdb_write(s->mdb, trace_end_write, &end);
 }

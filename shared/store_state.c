@@ -266,20 +266,19 @@ struct event {
 	uint64_t number;
 };
 
-static int event_write(MDB_txn *txn, void *arg)
+int event_keep(struct store *s, MDB_txn *txn, const char *json, size_t len, uint64_t *number)
 {
-	struct event *e = arg;
 	MDB_cursor *cursor;
 	MDB_val key, value;
-	uint8_t number[8];
+	uint8_t bytes[8];
 	int r;
 
-	r = mdb_errno(mdb_cursor_open(txn, mdb_table(e->s->mdb, T_EVENTS), &cursor));
+	r = mdb_errno(mdb_cursor_open(txn, mdb_table(s->mdb, T_EVENTS), &cursor));
 	if (r < 0)
 		return r;
 	r = mdb_errno(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
-	e->number = r == 0 && key.mv_size == 8 ? get_be64(key.mv_data) + 1 : 1;
-	while ((r == 0 || r == -ENOENT) && store_count(e->s, txn, T_EVENTS) >= EVENTS_KEPT) {
+	*number = r == 0 && key.mv_size == 8 ? get_be64(key.mv_data) + 1 : 1;
+	while ((r == 0 || r == -ENOENT) && store_count(s, txn, T_EVENTS) >= EVENTS_KEPT) {
 		r = mdb_errno(mdb_cursor_get(cursor, &key, &value, MDB_FIRST));
 		if (r == 0)
 			r = mdb_errno(mdb_cursor_del(cursor, 0));
@@ -287,8 +286,15 @@ static int event_write(MDB_txn *txn, void *arg)
 	mdb_cursor_close(cursor);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	put_be64(number, e->number);
-	return store_put(e->s, txn, T_EVENTS, val(number, 8), val(e->json, e->len));
+	put_be64(bytes, *number);
+	return store_put(s, txn, T_EVENTS, val(bytes, 8), val(json, len));
+}
+
+static int event_write(MDB_txn *txn, void *arg)
+{
+	struct event *e = arg;
+
+	return event_keep(e->s, txn, e->json, e->len, &e->number);
 }
 
 int store_event_put(struct store *s, const char *json, size_t len, uint64_t *number)

@@ -4,12 +4,17 @@ import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { startBucket } from './lib/bucket.mjs';
 import * as files from './lib/files.mjs';
 import { appId, startSystem } from './lib/system.mjs';
 
 const token = 'pushtoken';
 const aesKey = crypto.randomBytes(32).toString('base64').slice(0, 43);
 const sign = (...texts) => crypto.createHash('sha1').update(texts.sort().join('')).digest('hex');
+const signed = (nonce = String(Math.random())) => {
+	const timestamp = String(Math.floor(Date.now() / 1000));
+	return { timestamp, nonce, signature: sign(token, timestamp, nonce) };
+};
 
 // The store's queue of events, read as any other program may read it.
 function events(sys) {
@@ -61,10 +66,6 @@ describe('forgeries and mistakes', () => {
 	after(() => sys?.stop());
 
 	const post = (body, query) => sys.call('POST', 'message', { body, query });
-	const signed = (nonce = String(Math.random())) => {
-		const timestamp = String(Math.floor(Date.now() / 1000));
-		return { timestamp, nonce, signature: sign(token, timestamp, nonce) };
-	};
 	const event = (name) => JSON.stringify({ FromUserName: 'o', CreateTime: Math.random() * 1e9 | 0, MsgType: 'event', Event: name });
 
 	test('what is not signed with our token is refused', async () => {
@@ -211,4 +212,35 @@ test('a picture that WeChat\'s check refuses is removed, and told to the push se
 		[[up.body.data.url, s.uid, true], [good.body.data.url, s.uid, false]].sort());
 	const { body } = await sys.call('GET', 'user', { headers: s.headers });
 	assert.match(body.data.avatarUrl, /\/avatar\?uid=/);
+});
+
+test('a verdict is carried out when WeChat tells it again, whatever came between', async (t) => {
+	const bucket = await startBucket(t);
+	const sys = await startSystem({ web: 'nginx', config: { media: { ...bucket.config, check: 'on', quota_user_mb: 1 } } });
+	t.after(() => sys.stop());
+	const s = await sys.login('risky');
+	const upload = () => sys.call('POST', 'upload', { headers: s.headers, body: files.form(Buffer.concat([files.png, Buffer.alloc(600 << 10)])) });
+	const up = await upload();
+	assert.equal(up.status, 200, up.text);
+	const { url } = up.body.data;
+	assert.equal((await upload()).status, 413);
+	const check = (await sys.sandbox('GET', 'sent')).mediaChecks.find((c) => c.media_url === url);
+	const verdict = JSON.stringify({ ToUserName: 'gh_1', FromUserName: 'o1', CreateTime: 5, MsgType: 'event', Event: 'wxa_media_check',
+		trace_id: check.trace_id, version: 2, errcode: 0, errmsg: 'ok', result: { suggest: 'risky', label: 20002 } });
+	const tell = () => sys.call('POST', 'message', { body: verdict, query: signed() });
+
+	bucket.answer = (request, response) => response.writeHead(503).end();
+	assert.equal((await tell()).status, 503, 'the bucket did not remove it');
+	assert.ok(!sys.loginProgram.text().includes(' media-removed '));
+	const asked = new Promise((resolve) => { bucket.answer = resolve; });
+	const cut = tell();
+	await asked;
+	await sys.loginProgram.kill('SIGKILL');
+	assert.notEqual((await cut).status, 200);
+	await sys.startLogin();
+	bucket.answer = (request, response) => response.writeHead(404).end();
+	assert.equal((await tell()).text, 'success', 'it is gone, which is what was wanted');
+	assert.deepEqual(events(sys).map((e) => [e.kind, e.url, e.risky]), [['media', url, true]]);
+	bucket.answer = (request, response) => response.end();
+	assert.equal((await upload()).status, 200, 'its bytes were not given back');
 });

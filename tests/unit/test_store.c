@@ -651,20 +651,83 @@ static void media_stays_within_its_quotas(void **state)
 	assert_int_equal(store_media_reserve(s, "?", 1, 0, 0), -ENOENT);
 }
 
-static void a_verdict_finds_its_upload_once(void **state)
+static const char uploader[] = "0123456789abcdef0123";
+
+static uint64_t media_bytes(void)
+{
+	uint64_t users, sessions, bytes;
+
+	assert_int_equal(store_totals(s, &users, &sessions, &bytes), 0);
+	return bytes;
+}
+
+static void a_verdict_finds_its_upload_until_it_has_been_carried_out(void **state)
+{
+	struct buf url = BUF_INIT, event = BUF_INIT;
+	char uid[UID_LEN + 1];
+	uint64_t number;
+	int told;
+
+	(void)state;
+	assert_int_equal(store_media_reserve(s, uploader, 700, 0, 0), 0);
+	assert_int_equal(store_trace_put(s, "trace", uploader, "https://x/1.png", 100, NOW), 0);
+	assert_int_equal(store_trace_put(s, "trace", uploader, "https://x/2.png", 600, NOW), 0);
+	assert_int_equal(store_trace(s, "other", uid, &url), -ENOENT);
+	for (told = 0; told < 2; told++) {
+		buf_reset(&url);
+		assert_int_equal(store_trace(s, "trace", uid, &url), 0);
+		assert_string_equal(uid, uploader);
+		assert_string_equal(buf_str(&url), "https://x/2.png");
+	}
+	assert_int_equal(store_trace_end(s, "trace", true, "{\"a\":1}", 7), 0);
+	assert_int_equal(store_event_next(s, 0, &number, &event), 0);
+	assert_string_equal(buf_str(&event), "{\"a\":1}");
+	assert_int_equal(media_bytes(), 100);
+	assert_int_equal(store_trace(s, "trace", uid, &url), -ENOENT);
+	assert_int_equal(store_trace_end(s, "trace", true, "{\"a\":2}", 7), -ENOENT);
+	assert_int_equal(store_event_next(s, number, &number, &event), -ENOENT);
+	assert_int_equal(media_bytes(), 100);
+	assert_int_equal(rows(T_EXPIRY), 0);
+	buf_free(&url);
+	buf_free(&event);
+}
+
+static void a_verdict_that_lets_a_file_stay_gives_nothing_back(void **state)
+{
+	(void)state;
+	assert_int_equal(store_media_reserve(s, uploader, 700, 0, 0), 0);
+	assert_int_equal(store_trace_put(s, "trace", uploader, "https://x/1.png", 700, NOW), 0);
+	assert_int_equal(store_trace_end(s, "trace", false, "{}", 2), 0);
+	assert_int_equal(media_bytes(), 700);
+}
+
+/* Before the bytes were kept beside it. */
+static int old_trace_write(MDB_txn *txn, void *arg)
+{
+	static const char url[] = "https://x/old.png";
+	uint8_t key[HASH_LEN], record[1 + 8 + UID_RAW + sizeof(url) - 1] = { 1 };
+
+	(void)arg;
+	assert_int_equal(store_hash("trace", 5, key), 0);
+	put_le64(record + 1, NOW + HOUR);
+	assert_int_equal(uid_read(uploader, record + 9), 0);
+	memcpy(record + 9 + UID_RAW, url, sizeof(url) - 1);
+	assert_int_equal(store_put(s, txn, T_TRACES, val(key, HASH_LEN), val(record, sizeof(record))), 0);
+	return expiry_put(s, txn, KIND_TRACE, NOW + HOUR, val(key, HASH_LEN));
+}
+
+static void an_upload_noted_by_an_older_program_is_found(void **state)
 {
 	struct buf url = BUF_INIT;
 	char uid[UID_LEN + 1];
 
 	(void)state;
-	assert_int_equal(store_trace_put(s, "trace", "0123456789abcdef0123", "https://x/1.png", NOW), 0);
-	assert_int_equal(store_trace_put(s, "trace", "0123456789abcdef0123", "https://x/2.png", NOW), 0);
-	assert_int_equal(store_trace_take(s, "other", uid, &url), -ENOENT);
-	assert_int_equal(store_trace_take(s, "trace", uid, &url), 0);
-	assert_string_equal(uid, "0123456789abcdef0123");
-	assert_string_equal(buf_str(&url), "https://x/2.png");
-	assert_int_equal(store_trace_take(s, "trace", uid, &url), -ENOENT);
-	assert_int_equal(rows(T_EXPIRY), 0);
+	assert_int_equal(mdb_write(s->mdb, old_trace_write, NULL), 0);
+	assert_int_equal(store_trace(s, "trace", uid, &url), 0);
+	assert_string_equal(uid, uploader);
+	assert_string_equal(buf_str(&url), "https://x/old.png");
+	assert_int_equal(store_trace_end(s, "trace", true, "{}", 2), 0);
+	assert_int_equal(rows(T_TRACES) + rows(T_EXPIRY), 0);
 	buf_free(&url);
 }
 
@@ -890,7 +953,9 @@ int main(void)
 		T(counters_add_up),
 		T(events_wait_in_a_bounded_queue),
 		T(media_stays_within_its_quotas),
-		T(a_verdict_finds_its_upload_once),
+		T(a_verdict_finds_its_upload_until_it_has_been_carried_out),
+		T(a_verdict_that_lets_a_file_stay_gives_nothing_back),
+		T(an_upload_noted_by_an_older_program_is_found),
 		T(eight_processes_log_in_at_once),
 		T(the_push_server_reads_as_another_user),
 		T(an_acknowledged_login_survives_a_kill),
