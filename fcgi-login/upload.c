@@ -149,11 +149,11 @@ static enum error upload_receive(struct upload *u)
 	return ERR_NONE;
 }
 
-/* Against the quotas; a size is given back by its negative. */
-static enum error upload_reserve(struct call *c, int64_t size)
+/* Against the quotas.  The file may have been long on its way, so the time is looked at anew. */
+static enum error upload_reserve(struct call *c, uint64_t size, struct store_reserved *reserved)
 {
 	int r = store_media_reserve(c->store, c->uid, size, (uint64_t)c->config->media.quota_user_mb << 20,
-				    (uint64_t)c->config->media.quota_total_mb << 20);
+				    (uint64_t)c->config->media.quota_total_mb << 20, clock_wall_ms(), reserved);
 
 	if (r == -EDQUOT)
 		return call_fail(c, ERR_TOO_LARGE, "the space for uploads is used up");
@@ -163,8 +163,9 @@ static enum error upload_reserve(struct call *c, int64_t size)
 static enum error upload_keep(struct upload *u)
 {
 	struct call *c = u->c;
+	struct store_reserved reserved;
 	struct http *http;
-	enum error e = upload_reserve(c, (int64_t)u->spool.size);
+	enum error e = upload_reserve(c, u->spool.size, &reserved);
 	int r;
 
 	if (e != ERR_NONE)
@@ -179,7 +180,9 @@ static enum error upload_keep(struct upload *u)
 		e = call_fail(c, ERR_STORE, "the file store did not take the file");
 	}
 	if (e != ERR_NONE)
-		upload_reserve(c, -(int64_t)u->spool.size);
+		store_media_give_back(c->store, &reserved);	/* failing is no harm: it ends by itself */
+	else if ((r = store_media_keep(c->store, &reserved)) < 0)
+		log_error("upload-not-counted", "uid=%s name=%s error=%d", c->uid, u->name, -r);
 	return e;
 }
 
@@ -232,7 +235,9 @@ static enum error upload_direct(struct call *c)
 	const struct media_type *type = types->count ? types->allowed[0] : NULL;
 	uint64_t size = size_max(c);
 	struct buf url = BUF_INIT, *out = &c->answer.body;
+	bool has_quota = c->config->media.quota_user_mb || c->config->media.quota_total_mb;
 	char text[64], name[MEDIA_NAME_MAX], *end;
+	struct store_reserved reserved;
 	enum error e;
 	int r;
 
@@ -256,9 +261,7 @@ static enum error upload_direct(struct call *c)
 		if (size > size_max(c))
 			return ERR_TOO_LARGE;
 	}
-	/* what the form allows counts as used, because nobody tells us what came of it */
-	if ((c->config->media.quota_user_mb || c->config->media.quota_total_mb) &&
-	    (e = upload_reserve(c, (int64_t)size)) != ERR_NONE)
+	if (has_quota && (e = upload_reserve(c, size, &reserved)) != ERR_NONE)
 		return e;
 	r = media_name(type, name);
 	if (r == 0)
@@ -273,6 +276,9 @@ static enum error upload_direct(struct call *c)
 		r = bucket_form(c->config, name, type, size, c->now_ms / 1000, c->now_ms / 1000 + DIRECT_S, out);
 	if (r == 0)
 		r = buf_adds(out, "}}");
+	/* what the form allows counts as kept, because nobody tells us what came of it */
+	if (r == 0 && has_quota)
+		r = store_media_keep(c->store, &reserved);
 	buf_free(&url);
 	return r == 0 ? ERR_NONE : call_fail(c, ERR_STORE, "no form could be made");
 }

@@ -205,9 +205,19 @@ int store_seen(struct store *s, const char *key, unsigned window_s, int64_t now_
 /* Only looks. */
 int store_seen_before(struct store *s, const char *key, int64_t now_ms, bool *seen);
 
-/* Media: reserves bytes against both quotas (0 = none), -EDQUOT past one; a negative amount gives back. */
-int store_media_reserve(struct store *s, const char *uid, int64_t bytes, uint64_t user_quota,
-			uint64_t total_quota);
+/* Media: bytes are reserved against both quotas (0 = none), -EDQUOT past one, before a file is kept, and count from then on.
+ * Then they are kept, or given back; of what neither was done with, because the program ended, they are given back when
+ * MEDIA_RESERVED_MS have passed.  What is kept later than that counts again, whatever the quotas. */
+enum { MEDIA_RESERVED_MS = 3600 * 1000 };
+struct store_reserved {
+	char uid[UID_LEN + 1];
+	uint64_t bytes, number;		/* number tells it from others of its size and time */
+	int64_t end_ms;
+};
+int store_media_reserve(struct store *s, const char *uid, uint64_t bytes, uint64_t user_quota, uint64_t total_quota,
+			int64_t now_ms, struct store_reserved *out);
+int store_media_keep(struct store *s, const struct store_reserved *reserved);
+int store_media_give_back(struct store *s, const struct store_reserved *reserved);
 /* Which upload, and of how many bytes, a media check's trace_id speaks of. */
 int store_trace_put(struct store *s, const char *trace_id, const char *uid, const char *url, uint64_t bytes,
 		    int64_t now_ms);

@@ -6,7 +6,8 @@
  *   openids       openid                             uid
  *   sessions      session id (32)                    session record
  *   user_sessions uid + created (8) + session id     expiry (8)
- *   expiry        kind (1) + time (8) + record's key nothing
+ *   expiry        kind (1) + time (8) + record's key nothing; a reservation of media is its key here, and no record:
+ *                                                    uid + bytes (8) + number (8)
  *   tickets       SHA-256 of the ticket              ticket record
  *   rates, seen   hash of the key (16)               rate record; expiry (8)
  *   state         name                               token, lease, counters, bytes of media
@@ -28,11 +29,14 @@ enum {
 	UID_RAW = 10, HASH_LEN = 16, USER_SESSION_KEY = UID_RAW + 8 + SESSION_ID_LEN,
 	USER_RECORD_MAX = 28 + 2 * OPENID_MAX + NICK_MAX + AVATAR_MAX + PHONE_MAX,
 	SESSION_RECORD_MAX = 69 + SEALED_MAX + ADDRESS_MAX,
+	RESERVED_KEY = UID_RAW + 8 + 8,
 	PURGED_A_WRITE = 8	/* of each kind */
 };
 
 /* First byte of a key in the expiry table. */
-enum kind { KIND_RATE = 'r', KIND_SEEN = 'e', KIND_SESSION = 's', KIND_TICKET = 't', KIND_TRACE = 'm' };
+enum kind {
+	KIND_RATE = 'r', KIND_SEEN = 'e', KIND_SESSION = 's', KIND_TICKET = 't', KIND_TRACE = 'm', KIND_RESERVED = 'b'
+};
 
 struct store {
 	struct mdb *mdb;
@@ -102,6 +106,11 @@ bool skey_matches(const char *skey, const uint8_t hash[static 32]);
 /* store_rate within a transaction: -EAGAIN, with nothing changed, past the limit. */
 int rate_count(struct store *s, MDB_txn *txn, struct store_rate *rate, int64_t now_ms);
 
+/* Changes by so much what the user's media and all media count as; of more, -EDQUOT past a quota (0 = none), with nothing
+ * changed. */
+int media_count(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], int64_t bytes, uint64_t user_quota,
+		uint64_t total_quota);
+
 /* store_event_put within a transaction. */
 int event_keep(struct store *s, MDB_txn *txn, const char *json, size_t len, uint64_t *number);
 
@@ -109,6 +118,8 @@ int event_keep(struct store *s, MDB_txn *txn, const char *json, size_t len, uint
 
 int expiry_put(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref);
 int expiry_del(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref);
+/* The same, but -ENOENT when there is nothing. */
+int expiry_take(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref);
 
 /* Removes the first record of a kind if it ended by until_ms: 1, or 0 when there is none. */
 int expiry_pop(struct store *s, MDB_txn *txn, enum kind kind, int64_t until_ms);

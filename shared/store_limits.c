@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "crypto.h"
 #include "store_internal.h"
+#include "text.h"
 
 enum {
 	RATES_MAX = 65536, SEEN_MAX = 65536, TRACES_MAX = 65536,
@@ -218,13 +220,6 @@ int store_seen(struct store *s, const char *key, unsigned window_s, int64_t now_
 
 /* --- bytes of media --- */
 
-struct reserve {
-	struct store *s;
-	uint8_t uid[UID_RAW];
-	int64_t bytes;
-	uint64_t user_quota, total_quota;
-};
-
 static int load_number(struct store *s, MDB_txn *txn, enum table table, MDB_val key, uint64_t *out)
 {
 	MDB_val record;
@@ -248,39 +243,113 @@ static uint64_t count_up(uint64_t have, int64_t bytes)
 	return bytes < 0 ? (back > have ? 0 : have - back) : have + (uint64_t)bytes;
 }
 
-static int media_count(struct reserve *a, MDB_txn *txn)
+int media_count(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], int64_t bytes, uint64_t user_quota,
+		uint64_t total_quota)
 {
-	const MDB_val uid = val(a->uid, UID_RAW), total_key = val("media", 5);
+	const MDB_val user_key = val(uid, UID_RAW), total_key = val("media", 5);
 	uint64_t user, total;
-	uint8_t bytes[8];
+	uint8_t number[8];
 	int r;
 
-	if ((r = load_number(a->s, txn, T_MEDIA, uid, &user)) < 0 ||
-	    (r = load_number(a->s, txn, T_STATE, total_key, &total)) < 0)
+	if ((r = load_number(s, txn, T_MEDIA, user_key, &user)) < 0 ||
+	    (r = load_number(s, txn, T_STATE, total_key, &total)) < 0)
 		return r;
-	user = count_up(user, a->bytes);
-	total = count_up(total, a->bytes);
-	if (a->bytes > 0 && ((a->user_quota && user > a->user_quota) || (a->total_quota && total > a->total_quota)))
+	user = count_up(user, bytes);
+	total = count_up(total, bytes);
+	if (bytes > 0 && ((user_quota && user > user_quota) || (total_quota && total > total_quota)))
 		return -EDQUOT;
-	put_le64(bytes, user);
-	r = store_put(a->s, txn, T_MEDIA, uid, val(bytes, 8));
-	put_le64(bytes, total);
+	put_le64(number, user);
+	r = store_put(s, txn, T_MEDIA, user_key, val(number, 8));
+	put_le64(number, total);
 	if (r == 0)
-		r = store_put(a->s, txn, T_STATE, total_key, val(bytes, 8));
+		r = store_put(s, txn, T_STATE, total_key, val(number, 8));
 	return r;
 }
 
+struct reserve {
+	struct store *s;
+	uint8_t key[RESERVED_KEY];	/* the uid first */
+	int64_t bytes, end_ms, now_ms;
+	uint64_t user_quota, total_quota;
+	bool is_over;
+};
+
+/* Of a reservation that ended by now the bytes are to be had, so those go first, and being over is no error of the write. */
 static int reserve_write(MDB_txn *txn, void *arg)
 {
-	return media_count(arg, txn);
+	struct reserve *a = arg;
+	int r = store_purge(a->s, txn, a->now_ms);
+
+	if (r == 0)
+		r = media_count(a->s, txn, a->key, a->bytes, a->user_quota, a->total_quota);
+	a->is_over = r == -EDQUOT;
+	if (a->is_over)
+		return 0;
+	return r < 0 ? r : expiry_put(a->s, txn, KIND_RESERVED, a->end_ms, val(a->key, RESERVED_KEY));
 }
 
-int store_media_reserve(struct store *s, const char *uid, int64_t bytes, uint64_t user_quota, uint64_t total_quota)
+static int keep_write(MDB_txn *txn, void *arg)
 {
-	struct reserve a = { .s = s, .bytes = bytes, .user_quota = user_quota, .total_quota = total_quota };
-	int r = uid_read(uid, a.uid);
+	struct reserve *a = arg;
+	int r = expiry_take(a->s, txn, KIND_RESERVED, a->end_ms, val(a->key, RESERVED_KEY));
 
-	return r < 0 ? r : mdb_write(s->mdb, reserve_write, &a);
+	return r == -ENOENT ? media_count(a->s, txn, a->key, a->bytes, 0, 0) : r;
+}
+
+static int give_back_write(MDB_txn *txn, void *arg)
+{
+	struct reserve *a = arg;
+	int r = expiry_take(a->s, txn, KIND_RESERVED, a->end_ms, val(a->key, RESERVED_KEY));
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : media_count(a->s, txn, a->key, -a->bytes, 0, 0);
+}
+
+static int reserve_init(struct reserve *a, struct store *s, const struct store_reserved *reserved)
+{
+	*a = (struct reserve){ .s = s, .bytes = (int64_t)reserved->bytes, .end_ms = reserved->end_ms };
+	put_le64(a->key + UID_RAW, reserved->bytes);
+	put_le64(a->key + UID_RAW + 8, reserved->number);
+	return uid_read(reserved->uid, a->key);
+}
+
+int store_media_reserve(struct store *s, const char *uid, uint64_t bytes, uint64_t user_quota, uint64_t total_quota,
+			int64_t now_ms, struct store_reserved *out)
+{
+	struct store_reserved made = { .bytes = bytes, .end_ms = now_ms + MEDIA_RESERVED_MS };
+	struct reserve a;
+	int r;
+
+	if (bytes > INT64_MAX || !text_copy(made.uid, sizeof(made.uid), uid))
+		return -EINVAL;
+	if ((r = crypto_random(&made.number, sizeof(made.number))) < 0 || (r = reserve_init(&a, s, &made)) < 0)
+		return r;
+	a.now_ms = now_ms;
+	a.user_quota = user_quota;
+	a.total_quota = total_quota;
+	r = mdb_write(s->mdb, reserve_write, &a);
+	if (r == 0 && a.is_over)
+		r = -EDQUOT;
+	if (r == 0)
+		*out = made;
+	return r;
+}
+
+int store_media_keep(struct store *s, const struct store_reserved *reserved)
+{
+	struct reserve a;
+	int r = reserve_init(&a, s, reserved);
+
+	return r < 0 ? r : mdb_write(s->mdb, keep_write, &a);
+}
+
+int store_media_give_back(struct store *s, const struct store_reserved *reserved)
+{
+	struct reserve a;
+	int r = reserve_init(&a, s, reserved);
+
+	return r < 0 ? r : mdb_write(s->mdb, give_back_write, &a);
 }
 
 /* --- which upload a media check speaks of --- */
@@ -394,16 +463,13 @@ static int trace_end_write(MDB_txn *txn, void *arg)
 {
 	struct trace_end *end = arg;
 	struct trace *t = &end->trace;
-	struct reserve back = { .s = t->s };
 	uint64_t number;
 	int r = trace_load(t, txn);
 
 	if (r < 0)
 		return r;
-	memcpy(back.uid, t->uid, UID_RAW);
-	back.bytes = -(int64_t)t->bytes;
 	if (end->is_removed)
-		r = media_count(&back, txn);
+		r = media_count(t->s, txn, t->uid, -(int64_t)t->bytes, 0, 0);
 	if (r == 0)
 		r = event_keep(t->s, txn, end->json, end->len, &number);
 	return r < 0 ? r : trace_remove(t, txn);

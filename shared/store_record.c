@@ -297,11 +297,19 @@ int expiry_put(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB
 	return store_put(s, txn, T_EXPIRY, expiry_key(kind, at_ms, ref, bytes), val("", 0));
 }
 
-int expiry_del(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref)
+int expiry_take(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref)
 {
 	uint8_t bytes[EXPIRY_HEAD + 32];
+	MDB_val key = expiry_key(kind, at_ms, ref, bytes);
 
-	return store_del(s, txn, T_EXPIRY, expiry_key(kind, at_ms, ref, bytes));
+	return mdb_errno(mdb_del(txn, mdb_table(s->mdb, T_EXPIRY), &key, NULL));
+}
+
+int expiry_del(struct store *s, MDB_txn *txn, enum kind kind, int64_t at_ms, MDB_val ref)
+{
+	int r = expiry_take(s, txn, kind, at_ms, ref);
+
+	return r == -ENOENT ? 0 : r;
 }
 
 int session_add(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW], const struct session *session)
@@ -356,6 +364,13 @@ static int expired_session(struct store *s, MDB_txn *txn, const uint8_t *id)
 	return session_remove(s, txn, uid, v.created_ms, v.expires_ms, id);
 }
 
+static int expired_reservation(struct store *s, MDB_txn *txn, const uint8_t *key)
+{
+	int r = media_count(s, txn, key, -(int64_t)get_le64(key + UID_RAW), 0, 0);
+
+	return r == -EUCLEAN ? 0 : r;	/* for what is broken there no other write is to fail */
+}
+
 int expiry_pop(struct store *s, MDB_txn *txn, enum kind kind, int64_t until_ms)
 {
 	uint8_t first = (uint8_t)kind, copy[EXPIRY_HEAD + 32];
@@ -395,13 +410,16 @@ int expiry_pop(struct store *s, MDB_txn *txn, enum kind kind, int64_t until_ms)
 	case KIND_TRACE:
 		r = store_del(s, txn, T_TRACES, ref);
 		break;
+	case KIND_RESERVED:
+		r = ref.mv_size == RESERVED_KEY ? expired_reservation(s, txn, ref.mv_data) : 0;
+		break;
 	}
 	return r < 0 ? r : 1;
 }
 
 int store_purge(struct store *s, MDB_txn *txn, int64_t now_ms)
 {
-	static const enum kind kinds[] = { KIND_SESSION, KIND_TICKET, KIND_RATE, KIND_SEEN, KIND_TRACE };
+	static const enum kind kinds[] = { KIND_SESSION, KIND_TICKET, KIND_RATE, KIND_SEEN, KIND_TRACE, KIND_RESERVED };
 	size_t k;
 	int i, r;
 

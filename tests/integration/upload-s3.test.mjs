@@ -1,12 +1,14 @@
 // Uploads into a bucket, against a server that speaks S3 and checks the signatures of requests.  It takes posted forms
 // without looking at their policies, so those are checked here as AWS documents it.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import S3rver from '@20minutes/s3rver';
+import { startBucket } from './lib/bucket.mjs';
 import * as files from './lib/files.mjs';
 import { startSystem } from './lib/system.mjs';
 
@@ -120,4 +122,34 @@ test('the bucket may have another name in public, and stand in the host\'s name'
 	assert.equal(body.data.form.url, 'https://chat.cos.ap-shanghai.myqcloud.com');
 	assert.match(body.data.fileUrl, /^https:\/\/cdn\.example\.com\/[0-9a-f]{32}\.jpg$/);
 	assert.equal(policyAllows(body.data.form, 100), 'ok');
+});
+
+// The ends of the reservations that have neither been kept nor been given back, in Unix time.
+function reservations(sys) {
+	const dump = execFileSync('mdb_dump', ['-s', 'expiry', sys.file('sessions')], { encoding: 'utf8' });
+	return [...dump.matchAll(/^ 62([0-9a-f]{16})/gm)].map(([, end]) => parseInt(end, 16));
+}
+
+test('a program that is killed takes no space for uploads with it', async (t) => {
+	const hung = await startBucket(t);
+	const own = await startSystem({ web: 'nginx', config: { media: { ...hung.config, quota_user_mb: 1 } } });
+	t.after(() => own.stop());
+	const user = await own.login('killed');
+	const put = () => own.call('POST', 'upload', { headers: user.headers, body: form(Buffer.concat([files.png, Buffer.alloc(300 << 10)])) });
+	assert.equal((await put()).status, 200);
+	hung.answer = (request, response) => response.writeHead(500).end();
+	assert.equal((await put()).status, 503);
+	assert.deepEqual(reservations(own), [], 'kept or given back, it is none any more');
+
+	const asked = new Promise((resolve) => { hung.answer = resolve; });
+	const cut = put();
+	await asked;
+	await own.loginProgram.kill('SIGKILL');
+	assert.notEqual((await cut).status, 200);
+	const [end, ...more] = reservations(own);
+	assert.ok(end > Date.now() && end <= Date.now() + 3600 * 1000, `it ends at ${end}`);
+	assert.deepEqual(more, []);
+	hung.answer = (request, response) => response.end();
+	await own.startLogin();
+	assert.equal((await put()).status, 200, 'what was refused counts no more');
 });

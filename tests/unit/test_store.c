@@ -633,24 +633,6 @@ static void events_wait_in_a_bounded_queue(void **state)
 	buf_free(&json);
 }
 
-static void media_stays_within_its_quotas(void **state)
-{
-	const char *uid = "0123456789abcdef0123", *other = "0123456789abcdef0124";
-	uint64_t users, sessions, bytes;
-
-	(void)state;
-	assert_int_equal(store_media_reserve(s, uid, 600, 1000, 1500), 0);
-	assert_int_equal(store_media_reserve(s, uid, 600, 1000, 1500), -EDQUOT);
-	assert_int_equal(store_media_reserve(s, other, 901, 1000, 1500), -EDQUOT);
-	assert_int_equal(store_media_reserve(s, other, 900, 1000, 1500), 0);
-	assert_int_equal(store_media_reserve(s, uid, -600, 1000, 1500), 0);
-	assert_int_equal(store_media_reserve(s, uid, -600, 1000, 1500), 0);
-	assert_int_equal(store_totals(s, &users, &sessions, &bytes), 0);
-	assert_int_equal(bytes, 300);
-	assert_int_equal(store_media_reserve(s, uid, 1 << 30, 0, 0), 0);
-	assert_int_equal(store_media_reserve(s, "?", 1, 0, 0), -ENOENT);
-}
-
 static const char uploader[] = "0123456789abcdef0123";
 
 static uint64_t media_bytes(void)
@@ -661,6 +643,62 @@ static uint64_t media_bytes(void)
 	return bytes;
 }
 
+static void keep_media(const char *uid, uint64_t bytes)
+{
+	struct store_reserved reserved;
+
+	assert_int_equal(store_media_reserve(s, uid, bytes, 0, 0, NOW, &reserved), 0);
+	assert_int_equal(store_media_keep(s, &reserved), 0);
+}
+
+static void media_stays_within_its_quotas(void **state)
+{
+	const char *other = "0123456789abcdef0124";
+	struct store_reserved first, last;
+
+	(void)state;
+	assert_int_equal(store_media_reserve(s, uploader, 600, 1000, 1500, NOW, &first), 0);
+	assert_int_equal(store_media_reserve(s, uploader, 600, 1000, 1500, NOW, &last), -EDQUOT);
+	assert_int_equal(store_media_reserve(s, other, 901, 1000, 1500, NOW, &last), -EDQUOT);
+	assert_int_equal(store_media_reserve(s, other, 900, 1000, 1500, NOW, &last), 0);
+	assert_int_equal(media_bytes(), 1500);
+	assert_int_equal(store_media_give_back(s, &first), 0);
+	assert_int_equal(store_media_give_back(s, &first), 0);
+	assert_int_equal(media_bytes(), 900);
+	assert_int_equal(store_media_keep(s, &last), 0);
+	assert_int_equal(media_bytes(), 900);
+	assert_int_equal(rows(T_EXPIRY), 0);
+	assert_int_equal(store_media_reserve(s, uploader, 1 << 30, 0, 0, NOW, &last), 0);
+	assert_int_equal(store_media_reserve(s, "?", 1, 0, 0, NOW, &last), -ENOENT);
+}
+
+static void what_an_ended_program_reserved_is_given_back(void **state)
+{
+	struct store_reserved lost, twin, next;
+
+	(void)state;
+	keep_media(uploader, 100);
+	assert_int_equal(store_media_reserve(s, uploader, 450, 1000, 0, NOW, &lost), 0);
+	assert_int_equal(store_media_reserve(s, uploader, 450, 1000, 0, NOW, &twin), 0);
+	assert_int_equal(store_media_reserve(s, uploader, 800, 1000, 0, NOW + MEDIA_RESERVED_MS - 1, &next), -EDQUOT);
+	assert_int_equal(store_media_reserve(s, uploader, 800, 1000, 0, NOW + MEDIA_RESERVED_MS, &next), 0);
+	assert_int_equal(media_bytes(), 900);
+	assert_int_equal(store_media_give_back(s, &lost), 0);
+	assert_int_equal(media_bytes(), 900);
+	assert_int_equal(store_media_keep(s, &twin), 0);	/* later than anybody thought */
+	assert_int_equal(media_bytes(), 1350);
+}
+
+static void what_was_kept_stays_counted(void **state)
+{
+	struct made m;
+
+	(void)state;
+	keep_media(uploader, 100);
+	login(&m, "o", "n", NOW + 2 * MEDIA_RESERVED_MS, NOW + 3 * MEDIA_RESERVED_MS);
+	assert_int_equal(media_bytes(), 100);
+}
+
 static void a_verdict_finds_its_upload_until_it_has_been_carried_out(void **state)
 {
 	struct buf url = BUF_INIT, event = BUF_INIT;
@@ -669,7 +707,7 @@ static void a_verdict_finds_its_upload_until_it_has_been_carried_out(void **stat
 	int told;
 
 	(void)state;
-	assert_int_equal(store_media_reserve(s, uploader, 700, 0, 0), 0);
+	keep_media(uploader, 700);
 	assert_int_equal(store_trace_put(s, "trace", uploader, "https://x/1.png", 100, NOW), 0);
 	assert_int_equal(store_trace_put(s, "trace", uploader, "https://x/2.png", 600, NOW), 0);
 	assert_int_equal(store_trace(s, "other", uid, &url), -ENOENT);
@@ -695,7 +733,7 @@ static void a_verdict_finds_its_upload_until_it_has_been_carried_out(void **stat
 static void a_verdict_that_lets_a_file_stay_gives_nothing_back(void **state)
 {
 	(void)state;
-	assert_int_equal(store_media_reserve(s, uploader, 700, 0, 0), 0);
+	keep_media(uploader, 700);
 	assert_int_equal(store_trace_put(s, "trace", uploader, "https://x/1.png", 700, NOW), 0);
 	assert_int_equal(store_trace_end(s, "trace", false, "{}", 2), 0);
 	assert_int_equal(media_bytes(), 700);
@@ -953,6 +991,8 @@ int main(void)
 		T(counters_add_up),
 		T(events_wait_in_a_bounded_queue),
 		T(media_stays_within_its_quotas),
+		T(what_an_ended_program_reserved_is_given_back),
+		T(what_was_kept_stays_counted),
 		T(a_verdict_finds_its_upload_until_it_has_been_carried_out),
 		T(a_verdict_that_lets_a_file_stay_gives_nothing_back),
 		T(an_upload_noted_by_an_older_program_is_found),
