@@ -22,7 +22,7 @@ enum {
 
 struct source {
 	int fd;
-	uint64_t left;
+	uint64_t size, left;
 };
 
 static int source_read(void *arg, char *out, size_t size)
@@ -39,6 +39,14 @@ static int source_read(void *arg, char *out, size_t size)
 		return -EIO;
 	s->left -= (uint64_t)n;
 	return (int)n;
+}
+
+static int source_rewind(void *arg)
+{
+	struct source *s = arg;
+
+	s->left = s->size;
+	return lseek(s->fd, 0, SEEK_SET) < 0 ? -errno : 0;
 }
 
 static int bucket_ask(struct http *http, const struct config *config, struct http_request *rq, const char *name)
@@ -80,12 +88,12 @@ static int bucket_ask(struct http *http, const struct config *config, struct htt
 int bucket_put(struct http *http, const struct config *config, const char *name, const struct media_type *type,
 	       int fd, uint64_t size)
 {
-	struct source source = { fd, size };
+	struct source source = { fd, size, size };
 	char type_line[96];
 	const char *const headers[] = { type_line, "x-amz-content-sha256: UNSIGNED-PAYLOAD",
 					"Cache-Control: public, max-age=31536000, immutable", NULL };
-	struct http_request rq = { .method = "PUT", .headers = headers, .read = source_read, .read_arg = &source,
-				   .body_len = size,
+	struct http_request rq = { .method = "PUT", .headers = headers, .read = source_read, .rewind = source_rewind,
+				   .read_arg = &source, .body_len = size,
 				   .timeout_ms = CONNECT_MS + (unsigned)(size / BYTES_A_MS) };
 
 	snprintf(type_line, sizeof(type_line), "Content-Type: %s", type->name);

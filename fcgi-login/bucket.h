@@ -11,7 +11,7 @@
 #include "http.h"
 #include "media.h"
 
-/* Puts size bytes read from fd under name. */
+/* Puts a file of size bytes, at whose beginning fd stands, under name. */
 int bucket_put(struct http *http, const struct config *config, const char *name, const struct media_type *type,
 	       int fd, uint64_t size);
 

@@ -7,7 +7,7 @@
  * Errors:   -ETIMEDOUT, -ECONNREFUSED (not connected: nothing was sent), -EMSGSIZE (answer over the limit),
  *           -EKEYREJECTED (the certificate cannot be verified), -EPROTO (TLS or HTTP went wrong after
  *           connecting), -ENOSYS (no libcurl on this machine), -EINVAL (a URL that is not allowed), what
- *           request->read returned. */
+ *           request->read or rewind returned. */
 #ifndef WXCHAT_HTTP_H
 #define WXCHAT_HTTP_H
 
@@ -34,6 +34,8 @@ struct http_request {
 	size_t body_len;
 	int (*read)(void *arg, char *out, size_t size);	/* instead of body, body_len bytes in all: returns bytes, 0 at
 							 * the end, a negative errno to abort */
+	int (*rewind)(void *arg);	/* read is to begin again, because a kept connection ended before any answer; 0 or a
+					 * negative errno.  NULL: the request fails then */
 	void *read_arg;
 	const char *aws_sigv4;		/* CURLOPT_AWS_SIGV4's text, or NULL */
 	const char *user_password;	/* "key:secret" for it */

@@ -3,6 +3,7 @@
 #include "http_transfer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -47,6 +48,17 @@ static size_t on_read(char *out, size_t size, size_t count, void *arg)
 		return (size_t)n;
 	t->error = n;
 	return CURL_READFUNC_ABORT;
+}
+
+/* To send again: libcurl goes nowhere else than to the beginning. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct http_transfer *t = arg;
+
+	if (offset != 0 || origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	t->error = t->request->rewind(t->request->read_arg);
+	return t->error < 0 ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
 }
 
 /* libcurl sends again by itself when a kept connection ended before any answer; what may be spent must not be. */
@@ -128,6 +140,10 @@ static CURLcode set_up(const struct curl_table *c, CURL *e, const char *ca_file,
 		SET(curl_set_size(c, e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)rq->body_len));
 		SET(curl_set_callback(c, e, CURLOPT_READFUNCTION, on_read));
 		SET(curl_set_pointer(c, e, CURLOPT_READDATA, t));
+		if (rq->rewind) {
+			SET(c->easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek));
+			SET(curl_set_pointer(c, e, CURLOPT_SEEKDATA, t));
+		}
 	} else if (rq->body || strcmp(rq->method, "POST") == 0) {
 		SET(curl_set_size(c, e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len));
 		SET(curl_set_pointer(c, e, CURLOPT_POSTFIELDS, rq->body ? rq->body : ""));

@@ -124,6 +124,20 @@ test('the bucket may have another name in public, and stand in the host\'s name'
 	assert.equal(policyAllows(body.data.form, 100), 'ok');
 });
 
+test('a file is sent again when the bucket had given up the connection', async (t) => {
+	const tired = await startBucket(t);
+	const own = await startSystem({ web: 'nginx', config: { media: tired.config, login: { threads: 1 } } });
+	t.after(() => own.stop());
+	const user = await own.login('again');
+	const put = () => own.call('POST', 'upload', { headers: user.headers, body: form(files.png) });
+	assert.equal((await put()).status, 200);
+	let sent = 0;
+	tired.sayContinue = () => {};	// a word, and it would be no dead connection; the file is sent without, after a second
+	tired.answer = (request, response) => (sent++ ? response.end() : request.socket.destroy());
+	assert.equal((await put()).status, 200);
+	assert.equal(sent, 2);
+});
+
 // The ends of the reservations that have neither been kept nor been given back, in Unix time.
 function reservations(sys) {
 	const dump = execFileSync('mdb_dump', ['-s', 'expiry', sys.file('sessions')], { encoding: 'utf8' });

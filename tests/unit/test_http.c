@@ -116,6 +116,8 @@ static void a_post_is_sent_at_once(void **state)
 struct source {
 	const char *text;
 	int fail;
+	const char *whole;	/* to rewind to */
+	int rewind_fail;
 };
 
 static int read_source(void *arg, char *out, size_t size)
@@ -131,10 +133,18 @@ static int read_source(void *arg, char *out, size_t size)
 	return (int)n;
 }
 
+static int rewind_source(void *arg)
+{
+	struct source *s = arg;
+
+	s->text = s->whole;
+	return s->rewind_fail;
+}
+
 static void a_body_may_be_read_piece_by_piece(void **state)
 {
 	static const struct canned_step steps[] = { { CANNED_RAW, OK_4 } };
-	struct source source = { "0123456789", 0 }, broken = { "", -EIO };
+	struct source source = { .text = "0123456789" }, broken = { .text = "", .fail = -EIO };
 	struct canned *c = serve(steps, 1);
 	struct http *h = http_new(NULL);
 	struct http_answer answer;
@@ -270,6 +280,35 @@ static void what_may_be_spent_is_not_sent_again(void **state)
 	canned_stop(c);
 }
 
+static void a_body_that_is_read_is_sent_again_from_its_beginning(void **state)
+{
+	static const struct canned_step steps[] = {
+		{ CANNED_RAW, OK_4 }, { CANNED_CLOSE, "" }, { CANNED_RAW, OK_4 }, { CANNED_CLOSE, "" },
+	};
+	struct source source = { .text = "0123456789", .whole = "0123456789" };
+	struct canned *c = serve(steps, COUNT(steps));
+	struct http *h = http_new(NULL);
+	struct http_answer answer;
+	struct http_request rq = { .method = "PUT", .url = url, .read = read_source, .rewind = rewind_source, .read_arg = &source,
+				   .body_len = 10, .timeout_ms = 5000 };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		source.text = source.whole;
+		assert_int_equal(http_perform(h, &rq, &answer), 0);
+		assert_int_equal(answer.status, 200);
+		buf_free(&answer.body);
+	}
+	assert_int_equal(canned_count(c), 3);
+	assert_non_null(strstr(c->seen[2], "\r\n\r\n0123456789"));
+	source.text = source.whole;
+	source.rewind_fail = -ESPIPE;
+	assert_int_equal(http_perform(h, &rq, &answer), -ESPIPE);
+	http_free(h);
+	canned_stop(c);
+}
+
 static void *ask_some(void *arg)
 {
 	struct http *h = http_new(NULL);
@@ -316,6 +355,7 @@ int main(void)
 		cmocka_unit_test(a_refused_connection_says_that_nothing_was_sent),
 		cmocka_unit_test(redirects_are_not_followed_nor_the_environment_s_proxy_used),
 		cmocka_unit_test(what_may_be_spent_is_not_sent_again),
+		cmocka_unit_test(a_body_that_is_read_is_sent_again_from_its_beginning),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

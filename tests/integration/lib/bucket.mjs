@@ -6,10 +6,14 @@ import { once } from 'node:events';
 import http from 'node:http';
 
 export async function startBucket(t) {
-	const bucket = { answer: (request, response) => response.end() };
+	const bucket = { answer: (request, response) => response.end(), sayContinue: (response) => response.writeContinue() };
 	const server = http.createServer((request, response) => {
 		request.resume();
 		request.on('end', () => bucket.answer(request, response));
+	});
+	server.on('checkContinue', (request, response) => {
+		bucket.sayContinue(response);
+		server.emit('request', request, response);
 	});
 	await once(server.listen(0, '127.0.0.1'), 'listening');
 	t.after(() => {
