@@ -188,6 +188,8 @@ static int serve_fastcgi(struct service *service, struct listener *l, bool is_ow
 		r = pool_start(&pool, service, l->fd, is_own, (int)service->settings->config->login.threads);
 	if (r < 0) {
 		log_error("cannot-start", "why=\"no thread could be started\" error=%d", -r);
+		service_stop(service, STOP_MS);		/* at once: nobody has left them anything */
+		listen_close(l);
 		return EXIT_FAILURE;
 	}
 	listen_name(l, name, sizeof(name));

@@ -176,7 +176,11 @@ int pool_start(struct pool *p, struct service *service, int listen_fd, bool is_o
 	if (!p->threads)
 		return -ENOMEM;
 	pool_grow(p);
-	return atomic_load(&p->count) ? 0 : -EAGAIN;
+	if (atomic_load(&p->count))
+		return 0;
+	free(p->threads);
+	pthread_mutex_destroy(&p->lock);
+	return -EAGAIN;
 }
 
 /* Again and again: a thread may be between its look at stopping and accept. */

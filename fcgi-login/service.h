@@ -62,7 +62,7 @@ void service_fini(struct service *s);
 int service_start(struct service *s);
 
 /* Lets them carry out what they were left with, for up to deadline_ms.  false: they have not, and nothing may be freed.
- * Nobody may serve requests meanwhile. */
+ * Nobody may serve requests meanwhile.  Fine when not all could be started. */
 bool service_stop(struct service *s, int deadline_ms);
 
 /* Puts new settings in place; takes them. */

@@ -138,6 +138,23 @@ test('a unix socket is for its group, is not stolen, and goes with the program',
 	fs.rmSync(socket);
 });
 
+test('without threads it ends and says why', { skip: process.getuid() !== 0 && 'only root can be a user with no other process' }, async () => {
+	const uid = 30000 + process.pid % 30000;
+	const home = fs.mkdtempSync(path.join(os.tmpdir(), 'wxchat-start-'));
+	const file = path.join(home, 'wxchat.conf'), socket = path.join(home, 'login.sock');
+	fs.writeFileSync(file, fs.readFileSync(config(), 'utf8').replaceAll(dir, home));
+	for (const name of [home, file])
+		fs.chownSync(name, uid, uid);
+	for (const threads of [1, 2, 3]) {	// the one that asks WeChat, the one that commits, those that serve
+		const own = new Program('prlimit', [`--nproc=${threads}`, program, '-c', file, '-s', socket],
+			{ uid, gid: uid, env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' } });
+		assert.deepEqual(await own.exited, { code: 1, signal: null }, own.text());
+		assert.match(own.text(), /^\S+ error login cannot-start why="no thread could be started" error=11$/);
+		assert.ok(!fs.existsSync(socket));
+	}
+	fs.rmSync(home, { recursive: true, force: true });
+});
+
 test('whoever comes during a stop is refused at once, and silence does not hold it up', async (t) => {
 	const own = await startSystem({ web: null, config: { wechat: { timeout_ms: 5000 } } });
 	t.after(() => own.stop());
