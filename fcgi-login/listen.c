@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "text.h"
+#include "unix_socket.h"
 
 enum { ACTIVATED_FD = 3 };	/* sd_listen_fds(3) */
 
@@ -26,15 +27,17 @@ static int listen_fail(int fd, const char *where, const char *what, char why[sta
 	return -EADDRNOTAVAIL;
 }
 
-/* Is somebody at the other end of this path? */
-static bool path_is_live(const struct sockaddr_un *sa)
+/* Why there is no way for a socket of ours. */
+static int listen_barred(int r, const char *where, char why[static 200])
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool live = fd >= 0 && connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
+	char what[100];
 
-	if (fd >= 0)
-		close(fd);
-	return live;
+	if (r == -EADDRINUSE)
+		return listen_fail(-1, where, "somebody else answers there", why);
+	if (r == -EEXIST)
+		return listen_fail(-1, where, "there is a file that is no socket", why);
+	snprintf(what, sizeof(what), "the socket that is there is not ours to take: %s", strerror(-r));
+	return listen_fail(-1, where, what, why);
 }
 
 static int listen_unix(struct listener *l, const char *where, const char *path, char why[static 200])
@@ -46,13 +49,8 @@ static int listen_unix(struct listener *l, const char *where, const char *path, 
 
 	if (!text_copy(sa.sun_path, sizeof(sa.sun_path), path))
 		return listen_fail(-1, where, "the path is too long for a socket", why);
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return listen_fail(-1, where, "there is a file that is no socket", why);
-		if (path_is_live(&sa))
-			return listen_fail(-1, where, "somebody else answers there", why);
-		unlink(path);
-	}
+	if ((r = unix_socket_clear(path)) < 0)
+		return listen_barred(r, where, why);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return listen_fail(-1, where, strerror(errno), why);

@@ -14,7 +14,7 @@ struct listener {
 };
 
 /* where: ":9000" (loopback), "ADDRESS:PORT", "[IPv6]:PORT", "/path.sock" or "unix:/path.sock"; port 0 takes a free
- * one.  A socket on which somebody answers is not taken over.  0; -EINVAL when it is nothing of the kind, -EADDRNOTAVAIL
+ * one.  A socket on which somebody answers, or might, is not taken over.  0; -EINVAL when it is nothing of the kind, -EADDRNOTAVAIL
  * when it cannot be had, with why filled. */
 int listen_open(struct listener *l, const char *where, char why[static 200]);
 

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "unix_socket.h"
+
 enum { ADMIN_BACKLOG = 64, LISTENERS_ADMIN_MAX = 8 };
 
 static bool unix_parse(struct admin_listener *l, const char *path)
@@ -83,22 +85,6 @@ void admin_listener_fini(struct admin_listener *l)
 	free(l->text);
 }
 
-/* A socket file that nobody listens on was left by a process that died. */
-static int unix_clear(const struct admin_listener *l)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&l->address, l->len) == 0)
-		r = -EADDRINUSE;
-	else if (errno == ECONNREFUSED)
-		unlink(l->text + 5);
-	close(fd);
-	return r;
-}
-
 static void name_bound(struct admin_listener *l)
 {
 	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
@@ -118,7 +104,7 @@ int admin_listen(struct admin_listener *l)
 	bool is_unix = l->address.ss_family == AF_UNIX;
 	int on = 1, r;
 
-	if (is_unix && (r = unix_clear(l)) < 0)
+	if (is_unix && (r = unix_socket_clear(l->text + 5)) < 0)
 		return r;
 	l->fd = socket(l->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd < 0)

@@ -22,6 +22,7 @@
 #include "bounds.h"
 #include "server.h"
 #include "text.h"
+#include "unix_socket.h"
 #include "worker.h"
 
 struct listener {
@@ -109,26 +110,6 @@ static int socket_open(const struct sockaddr *address, socklen_t len)
 	return fd;
 }
 
-/* A socket file that nobody listens on any more is in the way; one that somebody does is not ours to take. */
-static int unix_clear(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r = 0;
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (lstat(address->sun_path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			r = -EEXIST;
-		else if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-			r = -EADDRINUSE;
-		else
-			unlink(address->sun_path);
-	}
-	close(fd);
-	return r;
-}
-
 static int open_unix(struct server *s, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -136,7 +117,7 @@ static int open_unix(struct server *s, const char *path)
 
 	if (!text_copy(address.sun_path, sizeof(address.sun_path), path))
 		return -ENAMETOOLONG;
-	if ((r = unix_clear(&address)) < 0)
+	if ((r = unix_socket_clear(path)) < 0)
 		return r;
 	fd = socket_open((struct sockaddr *)&address, sizeof(address));
 	if (fd < 0)

@@ -15,6 +15,19 @@ let dir;
 before(() => { dir = fs.mkdtempSync(path.join(os.tmpdir(), 'wxchat-start-')); });
 after(() => fs.rmSync(dir, { recursive: true, force: true }));
 
+// A user who has no other process, and a directory of that user's with a configuration in it.
+const notRoot = process.getuid() !== 0 && 'only root can be another user';
+function stranger(t) {
+	const uid = 30000 + process.pid % 30000;
+	const home = fs.mkdtempSync(path.join(os.tmpdir(), 'wxchat-start-'));
+	t.after(() => fs.rmSync(home, { recursive: true, force: true }));
+	const file = path.join(home, 'wxchat.conf');
+	fs.writeFileSync(file, fs.readFileSync(config(), 'utf8').replaceAll(dir, home));
+	for (const name of [home, file])
+		fs.chownSync(name, uid, uid);
+	return { home, file, uid, options: { uid, gid: uid, env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' } } };
+}
+
 let files = 0;
 function config(text = '') {
 	const file = path.join(dir, `wxchat${files++}.conf`);
@@ -138,21 +151,27 @@ test('a unix socket is for its group, is not stolen, and goes with the program',
 	fs.rmSync(socket);
 });
 
-test('without threads it ends and says why', { skip: process.getuid() !== 0 && 'only root can be a user with no other process' }, async () => {
-	const uid = 30000 + process.pid % 30000;
-	const home = fs.mkdtempSync(path.join(os.tmpdir(), 'wxchat-start-'));
-	const file = path.join(home, 'wxchat.conf'), socket = path.join(home, 'login.sock');
-	fs.writeFileSync(file, fs.readFileSync(config(), 'utf8').replaceAll(dir, home));
-	for (const name of [home, file])
-		fs.chownSync(name, uid, uid);
+test('another user\'s socket is not stolen', { skip: notRoot }, async (t) => {
+	const { home, file, options } = stranger(t);
+	const socket = path.join(home, 'login.sock');
+	const own = start(['-c', config(), '-s', socket]);
+	await own.line(/ ready /);
+	const thief = start(['-c', file, '-s', socket], options);
+	await assert.rejects(thief.line(/ ready /), /login\.sock: the socket that is there is not ours to take: Permission denied$/);
+	assert.deepEqual(thief.ended, { code: 1, signal: null });
+	await once(net.connect(socket), 'connect');
+	await own.stop();
+});
+
+test('without threads it ends and says why', { skip: notRoot }, async (t) => {
+	const { home, file, options } = stranger(t);
+	const socket = path.join(home, 'login.sock');
 	for (const threads of [1, 2, 3]) {	// the one that asks WeChat, the one that commits, those that serve
-		const own = new Program('prlimit', [`--nproc=${threads}`, program, '-c', file, '-s', socket],
-			{ uid, gid: uid, env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' } });
+		const own = new Program('prlimit', [`--nproc=${threads}`, program, '-c', file, '-s', socket], options);
 		assert.deepEqual(await own.exited, { code: 1, signal: null }, own.text());
 		assert.match(own.text(), /^\S+ error login cannot-start why="no thread could be started" error=11$/);
 		assert.ok(!fs.existsSync(socket));
 	}
-	fs.rmSync(home, { recursive: true, force: true });
 });
 
 test('whoever comes during a stop is refused at once, and silence does not hold it up', async (t) => {
