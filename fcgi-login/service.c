@@ -266,6 +266,10 @@ enum error call_store_failed(struct call *c, const char *what, int r)
 	c->retry_s = 1;
 	if (r == -ENOSPC)
 		return call_fail(c, ERR_STORE, "the store is full");
+	if (r == -EBUSY) {
+		audit_count(&c->service->audit, COUNT_BUSY, 1);
+		return call_fail(c, ERR_STORE, "too many wait for the store: try again in a moment");
+	}
 	return ERR_STORE;
 }
 

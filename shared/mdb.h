@@ -81,7 +81,8 @@ int mdb_committer_start(struct mdb *m);
 void mdb_committer_stop(struct mdb *m);
 
 /* As mdb_write, but done is called once it is on disk or has failed, in a thread that commits: it must be short, and write
- * nothing to m.  Without a committer, and when MDB_LATER_MAX wait already, this waits, and done is called before it returns. */
+ * nothing to m.  When MDB_LATER_MAX wait already nothing is written, and done is called with -EBUSY before this returns.
+ * Without a committer this waits, and done is called before it returns. */
 enum { MDB_LATER_MAX = 256 };
 void mdb_write_later(struct mdb *m, struct mdb_job *job);
 

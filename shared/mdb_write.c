@@ -259,10 +259,11 @@ int mdb_write(struct mdb *m, int (*fn)(MDB_txn *txn, void *arg), void *arg)
 
 void mdb_write_later(struct mdb *m, struct mdb_job *job)
 {
-	bool has_place;
+	bool is_left, has_place;
 
 	pthread_mutex_lock(&m->queue_lock);
-	has_place = m->has_committer && m->later < MDB_LATER_MAX;
+	is_left = m->has_committer;
+	has_place = is_left && m->later < MDB_LATER_MAX;
 	if (has_place) {
 		m->later++;
 		mdb_queue(m, job);
@@ -271,7 +272,7 @@ void mdb_write_later(struct mdb *m, struct mdb_job *job)
 	}
 	pthread_mutex_unlock(&m->queue_lock);
 	if (!has_place)
-		job->done(job->arg, mdb_write(m, job->fn, job->arg));
+		job->done(job->arg, is_left ? -EBUSY : mdb_write(m, job->fn, job->arg));
 }
 
 static void *mdb_committer(void *arg)

@@ -86,8 +86,9 @@ struct store_login {
 int store_login(struct store *s, struct store_login *login);
 
 /* The same for who does not wait: done is called, with what store_login would have returned, once it is on disk or has
- * failed; by another thread if the store has a committer (store_committer_start), and in any case but once.  *login lives
- * until then; done must be short, and must not write to the store. */
+ * failed; by another thread if the store has a committer (store_committer_start), and in any case but once.  With a committer
+ * for which too many wait already it is -EBUSY, at once; without one this waits.  *login lives until then; done must be short,
+ * and must not write to the store. */
 void store_login_later(struct store *s, struct store_login *login, void (*done)(void *arg, int r), void *arg);
 int store_committer_start(struct store *s);
 /* Carries out what waits.  Nobody may call store_login_later meanwhile. */

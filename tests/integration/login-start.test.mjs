@@ -1,13 +1,13 @@
 // How the program is started, what it refuses to start with, and who is not let in.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Program, appSecret, bin, startSystem } from './lib/system.mjs';
+import { Program, appSecret, bin, root, startSystem } from './lib/system.mjs';
 import { startOperated } from './lib/operator.mjs';
 
 const program = path.join(bin, 'fcgi-login');
@@ -320,4 +320,30 @@ test('a banned user and a banned address are told so', async (t) => {
 	const from = (address) => sys.call('GET', 'user', { headers: { ...other.headers, 'x-forwarded-for': address } });
 	assert.equal((await from('192.0.2.7')).status, 403);
 	assert.equal((await from('192.0.2.7, 192.0.2.8')).status, 200);
+});
+
+test('while the disk stalls, a login that would be one too many is refused at once, and the others are served after', async (t) => {
+	const waiting = 256;
+	const own = await startSystem({ web: null, config: { login: { threads: 16, queue_max: 300, rate_per_address: 0, rate_per_user: 0 } } });
+	t.after(() => own.stop());
+	const holding = path.join(dir, 'holding');
+	execFileSync('cc', ['-std=c11', '-o', holding, path.join(root, 'tests/fault/holding.c'), '-llmdb']);
+	const codes = [];
+	for (let i = 0; i <= waiting; i++)
+		codes.push(await own.code(`stalled ${i}`));
+	const holder = new Program(holding, [own.file('sessions')], { stdio: ['pipe', 'pipe', 'pipe'] });
+	await holder.line(/^held$/);
+	const answers = codes.map((code) => new Promise((resolve) => {
+		const socket = net.connect(own.loginSocket);
+		const parts = [];
+		socket.on('data', (part) => parts.push(part));
+		socket.on('close', () => resolve(Buffer.concat(parts).toString()));
+		socket.write(fastcgi({ REQUEST_METHOD: 'GET', REQUEST_URI: '/login', HTTP_X_WX_CODE: code }));
+	}));
+	const first = await Promise.race(answers);
+	assert.match(first, /Status: 503 .*Retry-After: 1\r\n.*ERR_STORE.*too many wait for the store/s);
+	holder.child.stdin.end();
+	await holder.exited;
+	const served = (await Promise.all(answers)).filter((answer) => /Status: 200 /.test(answer));
+	assert.equal(served.length, waiting);
 });

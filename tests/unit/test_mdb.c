@@ -517,7 +517,7 @@ static void without_a_committer_it_is_done_at_once(void **state)
 
 static void nobody_waits_and_each_is_told_its_own_result(void **state)
 {
-	enum { COUNT = 3 * MDB_LATER_MAX };	/* more than may wait */
+	enum { COUNT = MDB_LATER_MAX };
 	struct mdb *m = open_as(MDB_MODE_WRITER, 1 << 20);
 	struct later *all = calloc(COUNT, sizeof(*all));
 	struct crowd waiting = { m, 9, 0, 0 };
@@ -546,6 +546,58 @@ static void nobody_waits_and_each_is_told_its_own_result(void **state)
 	mdb_committer_stop(m);
 	mdb_close(m);
 	free(all);
+	sem_destroy(&done);
+}
+
+static sem_t begun, go;
+
+static int put_when_let(MDB_txn *txn, void *arg)
+{
+	sem_post(&begun);
+	while (sem_wait(&go) < 0)
+		;
+	return put_later(txn, arg);
+}
+
+static void one_too_many_is_refused_at_once(void **state)
+{
+	struct mdb *m = open_as(MDB_MODE_WRITER, 1 << 20);
+	struct later *all = calloc(MDB_LATER_MAX, sizeof(*all)), more;
+	sem_t done;
+	int i;
+
+	(void)state;
+	sem_init(&done, 0, 0);
+	sem_init(&begun, 0, 0);
+	sem_init(&go, 0, 0);
+	assert_int_equal(mdb_committer_start(m), 0);
+	later_init(&all[0], m, 0, 0, &done);
+	all[0].job.fn = put_when_let;
+	mdb_write_later(m, &all[0].job);
+	while (sem_wait(&begun) < 0)
+		;
+	for (i = 1; i < MDB_LATER_MAX; i++) {
+		later_init(&all[i], m, (uint64_t)i, 0, &done);
+		mdb_write_later(m, &all[i].job);
+	}
+	later_init(&more, m, MDB_LATER_MAX, 0, NULL);
+	mdb_write_later(m, &more.job);
+	assert_int_equal(more.result, -EBUSY);
+	sem_post(&go);
+	for (i = 0; i < MDB_LATER_MAX; i++)
+		while (sem_wait(&done) < 0)
+			;
+	for (i = 0; i < MDB_LATER_MAX; i++)
+		assert_int_equal(all[i].result, 0);
+	assert_false(has(m, MDB_LATER_MAX));
+	more.done = &done;
+	mdb_write_later(m, &more.job);	/* there is room again */
+	mdb_committer_stop(m);
+	assert_int_equal(more.result, 0);
+	mdb_close(m);
+	free(all);
+	sem_destroy(&go);
+	sem_destroy(&begun);
 	sem_destroy(&done);
 }
 
@@ -770,6 +822,7 @@ int main(void)
 		T(threads_commit_together_and_fail_alone),
 		T(without_a_committer_it_is_done_at_once),
 		T(nobody_waits_and_each_is_told_its_own_result),
+		T(one_too_many_is_refused_at_once),
 		T(what_waits_when_the_committer_is_stopped_is_carried_out),
 		T(a_call_that_spoils_the_transaction_is_left_out),
 		T(a_writer_killed_in_mid_commit_loses_nothing_acknowledged),
