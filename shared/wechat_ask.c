@@ -182,10 +182,10 @@ enum error attempt_begin(struct attempt *a, struct wechat_shared *shared, struct
 		buf_wipe(&a->url);
 		return ERR_WECHAT_BUSY;		/* out of memory */
 	}
-	a->pass = breaker_enter(&shared->breaker, (unsigned)left_ms, at_ms);
+	a->pass = breaker_enter(&shared->breaker, (unsigned)left_ms);
 	if (a->pass.patience_ms == 0) {
 		buf_wipe(&a->url);
-		return (enum error)a->pass.reason;
+		return ERR_WECHAT_BUSY;
 	}
 	a->request.url = a->url.data;
 	a->request.timeout_ms = a->pass.patience_ms;
@@ -200,8 +200,7 @@ enum error attempt_end(struct attempt *a, struct wechat_shared *shared, struct q
 	if (r == -EBUSY)
 		breaker_return(&shared->breaker, &a->pass);
 	else
-		breaker_leave(&shared->breaker, &a->pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
-							: r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
+		breaker_leave(&shared->breaker, &a->pass, r != -ETIMEDOUT && r != -ECONNREFUSED);
 	buf_wipe(&a->url);
 	q->told->is_unsure = r != -ECONNREFUSED && r != -EBUSY && r != -EKEYREJECTED && r != -ENOSYS && r != -EINVAL;
 	switch (r) {

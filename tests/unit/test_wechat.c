@@ -169,18 +169,32 @@ static void a_huge_answer_is_cut_off(void **state)
 	end();
 }
 
-static void silence_ends_in_time_and_then_at_once(void **state)
+static void silence_ends_in_time_and_soon_only_one_waits_for_it(void **state)
 {
-	static const struct canned_step steps[] = { { CANNED_HANG, "" } };
+	static const struct canned_step steps[] = {
+		{ CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_HANG, "" },
+		{ CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_JSON, GOOD "}" },
+	};
+	enum error probe = ERR_COUNT, other = ERR_COUNT;
+	struct wechat_exchange first = { .done = on_exchanged, .arg = &probe }, second = { .done = on_exchanged, .arg = &other };
 	struct wechat_identity who;
-	size_t asked, i;
+	struct http_loop *loop;
+	size_t i;
 
 	(void)state;
-	begin(steps, 1, NULL, 150);
-	for (i = 0; i < 8; i++)
+	begin(steps, COUNT(steps), NULL, 150);
+	for (i = 0; i < 6; i++)	/* alone, one is always asked for */
 		assert_int_equal(wechat_code2session(w, "c", &who, &told), ERR_WECHAT_TIMEOUT);
-	asked = canned_count(server);
-	assert_int_equal(asked, 5);	/* and the others were not asked for */
+	assert_int_equal(canned_count(server), 6);
+	config.wechat.timeout_ms = 1000;
+	assert_int_equal(http_loop_start(4, 1000, &loop), 0);
+	wechat_code2session_later(shared, loop, "c", &first);
+	wechat_code2session_later(shared, loop, "c", &second);
+	assert_int_equal(other, ERR_WECHAT_BUSY);	/* at once */
+	assert_true(http_loop_stop(loop, 20000));
+	assert_int_equal(probe, ERR_WECHAT_TIMEOUT);
+	assert_int_equal(canned_count(server), 7);
+	assert_int_equal(wechat_code2session(w, "c", &who, &told), ERR_NONE);	/* it is back */
 	end();
 }
 
@@ -488,7 +502,7 @@ int main(void)
 		cmocka_unit_test(the_answers_to_a_code),
 		cmocka_unit_test(the_question_is_escaped),
 		cmocka_unit_test(a_huge_answer_is_cut_off),
-		cmocka_unit_test(silence_ends_in_time_and_then_at_once),
+		cmocka_unit_test(silence_ends_in_time_and_soon_only_one_waits_for_it),
 		cmocka_unit_test(a_retry_stays_within_the_time),
 		cmocka_unit_test(nobody_there_is_a_bad_answer),
 		cmocka_unit_test(a_token_is_fetched_once_and_kept),
