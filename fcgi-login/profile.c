@@ -159,7 +159,7 @@ static enum error check_nick(struct call *c, const char *openid, const char *nic
 
 static enum error profile_set(struct call *c, struct user *user, struct params *p)
 {
-	const char *name = params_get(p, NULL, "nickName"), *avatar = params_get(p, NULL, "avatarUrl");
+	const char *name = params_get_words(p, NULL, "nickName"), *avatar = params_get(p, NULL, "avatarUrl");
 	char nick[NICK_MAX + 1];
 	enum error e;
 	int r;

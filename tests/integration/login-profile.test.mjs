@@ -44,6 +44,11 @@ test('a user chooses a name and a picture, and keeps them at the next login', as
 	assert.deepEqual([one.body.data.nickName, one.body.data.avatarUrl], ['只改名字', up.body.data.url]);
 });
 
+test('a name in the query may hold blanks and plus signs', async () => {
+	const answer = await sys.call('POST', 'profile', { headers: s.headers, body: '', query: { nickName: 'a + b' } });
+	assert.deepEqual([answer.status, answer.body.data?.nickName], [200, 'a + b'], answer.text);
+});
+
 test('names have 1 to 32 characters that can be seen', async () => {
 	for (const nickName of ['x', '字'.repeat(32), '🐼'.repeat(32), 'a b', 'مرحبا', '👨‍👩‍👧'])
 		assert.equal((await profile({ nickName })).status, 200, nickName);
