@@ -126,7 +126,9 @@ test('a tunnel address names the room, and no two are alike', async () => {
 	assert.equal(a.data.connectUrl, a.url);
 	assert.notEqual(new URL(a.url).searchParams.get('ticket'), new URL(b.url).searchParams.get('ticket'));
 	assert.notEqual(a.data.tunnelId, b.data.tunnelId);
-	for (const room of ['', 'x'.repeat(65), 'a\u0001b'])
+	assert.match((await ask('?room=my+room%2B')).url, /&room=my%20room%2B$/);
+	assert.doesNotMatch((await ask('?room=')).url, /room=/);
+	for (const room of ['x'.repeat(65), 'a\u0001b'])
 		assert.equal((await sys.call('GET', 'tunnel', { headers: s.headers, query: { room } })).status, 400);
 	const dead = await sys.call('GET', 'tunnel');
 	assert.deepEqual([dead.status, dead.body.code, dead.body.data], [401, -1, {}]);
