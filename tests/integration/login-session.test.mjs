@@ -194,7 +194,10 @@ test('credentials may come in parts, and beside what a gateway adds', async () =
 	assert.equal(await shown({ ...s.headers, ...jwt }), 200);
 	assert.equal(await shown(jwt, { 'X-WX-Skey': s.both }), 200);
 	assert.equal(await shown({ 'x-wx-skey': s.both }, { 'X-WX-Id': 'somebody else' }), 200);
+	assert.equal(await shown({ 'x-wx-skey': 'undefined' }, { 'X-WX-Skey': s.both }), 200);
+	assert.equal(await shown({ 'x-wx-id': s.id, 'x-wx-skey': 'undefined' }, { 'X-WX-Id': s.id, 'X-WX-Skey': s.skey }), 200);
 	assert.equal(await shown(jwt), 401);
+	assert.equal(await shown({ 'x-wx-skey': 'undefined' }), 401);
 	assert.equal(await shown({ 'x-wx-id': s.id }, { 'X-WX-Skey': 'f'.repeat(64) }), 401);
 });
 
