@@ -188,6 +188,21 @@ test('a service manager may pass on the socket', async () => {
 	server.close();
 });
 
+test('as CGI it finds its own address by the variables that every web server tells', async (t) => {
+	const own = await startSystem({ web: null });
+	t.after(() => own.stop());
+	const login = async (variables) => {
+		const { stdout } = await run(['-c', own.file('wxchat.conf')], { env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET',
+			QUERY_STRING: `code=${await own.code('nameless')}`, HTTP_HOST: 'example.com', ...variables } });
+		const [, json] = stdout.split('\r\n\r\n');
+		return JSON.parse(json).data.userinfo.avatarUrl.replace(/[0-9a-f]+$/, '');
+	};
+	assert.equal(await login({ SCRIPT_NAME: '/cgi-bin/wxchat.cgi', PATH_INFO: '/login' }), 'http://example.com/cgi-bin/wxchat.cgi/avatar?uid=');
+	assert.equal(await login({ SCRIPT_NAME: '/chat/login' }), 'http://example.com/chat/avatar?uid=');
+	assert.equal(await login({ SCRIPT_NAME: '', PATH_INFO: '/login' }), 'http://example.com/avatar?uid=');
+	assert.equal(await login({ REQUEST_URI: '/weapp/login?a=/b', SCRIPT_NAME: '/x', PATH_INFO: '/y' }), 'http://example.com/weapp/avatar?uid=');
+});
+
 test('as CGI it hears nothing from a query but a request', async () => {
 	const cgi = (query, args) => run(args, { env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/health',
 		QUERY_STRING: query, REMOTE_ADDR: '127.0.0.1' } });
