@@ -11,6 +11,8 @@
 
 #define KEY "HyVFkGl5F5OQWJZZaNzBBg=="
 #define GOOD "{\"openid\":\"oGZUI0egBJY1zhBYw2KhdUfwVJJE\",\"session_key\":\"" KEY "\""
+#define TEN(x) x x x x x x x x x x
+#define DEEP TEN("[") TEN("[") TEN("[") TEN("[") TEN("[") TEN("[") "[[" "1" "]]" TEN("]") TEN("]") TEN("]") TEN("]") TEN("]") TEN("]")	/* 62 */
 #define TOKEN "{\"access_token\":\"T1\",\"expires_in\":7200}"
 
 static char base[64], secret[] = "0123456789abcdef0123456789abcdef", app_id[] = "wx0123456789abcdef", none[] = "";
@@ -90,6 +92,15 @@ static void the_answers_to_a_code(void **state)
 		{ "a wrong appid", { { CANNED_JSON, "{\"errcode\":40013}" } }, 1, ERR_WECHAT_BAD_ANSWER, 40013, "" },
 		{ "an errcode unheard of", { { CANNED_JSON, GOOD ",\"errcode\":12345}" } }, 1, ERR_WECHAT_BAD_ANSWER, 12345, "" },
 		{ "an errcode that is no number", { { CANNED_JSON, GOOD ",\"errcode\":\"none\"}" } }, 1, ERR_WECHAT_BAD_ANSWER, 0, "" },
+		{ "an errcode of 0.0", { { CANNED_JSON, GOOD ",\"errcode\":0.0}" } }, 1, ERR_NONE, 0, "" },
+		{ "an errcode of 40029.0", { { CANNED_JSON, "{\"errcode\":40029.0}" } }, 1, ERR_LOGIN_FAILED, 40029, "" },
+		{ "an errcode that is no whole number", { { CANNED_JSON, GOOD ",\"errcode\":0.5}" } }, 1, ERR_WECHAT_BAD_ANSWER, 0, "" },
+		{ "a field nested deep that nobody asked for", { { CANNED_JSON, GOOD ",\"more\":" DEEP "}" } }, 1, ERR_NONE, 0, "" },
+		{ "one nested beyond all reason", { { CANNED_JSON, GOOD ",\"more\":[[" DEEP "]]}" } }, 1, ERR_WECHAT_BAD_ANSWER, 0, "" },
+		{ "bytes that are no UTF-8", { { CANNED_JSON, "{\"errcode\":40029,\"errmsg\":\"\xff\xc4\xe3, rid: 61c05c98-5cdac400-66abc4d5\"}" } },
+		  1, ERR_LOGIN_FAILED, 40029, "61c05c98-5cdac400-66abc4d5" },
+		{ "bytes that are no UTF-8 in an openid", { { CANNED_JSON, "{\"openid\":\"o\xff\",\"session_key\":\"" KEY "\"}" } },
+		  1, ERR_WECHAT_BAD_ANSWER, 0, "" },
 		{ "an errcode of null is none", { { CANNED_JSON, GOOD ",\"errcode\":null}" } }, 1, ERR_NONE, 0, "" },
 		{ "a unionid of null is none", { { CANNED_JSON, GOOD ",\"unionid\":null}" } }, 1, ERR_NONE, 0, "" },
 		{ "a byte order mark", { { CANNED_JSON, "\xef\xbb\xbf" GOOD "}" } }, 1, ERR_NONE, 0, "" },
