@@ -9,6 +9,7 @@
 #include "pushcrypt.h"
 #include "query.h"
 #include "routes.h"
+#include "utf8.h"
 #include "xml.h"
 
 enum { FIELD_MAX = 256, REPLAY_S = 3600 };
@@ -43,8 +44,11 @@ static enum error message_verify(struct call *c)
 
 static struct json_object *parse_either(const char *text, size_t len)
 {
-	size_t blank = strspn(text, " \t\r\n");
+	size_t mark = utf8_mark(text, len), blank;
 
+	text += mark;
+	len -= mark;
+	blank = strspn(text, " \t\r\n");
 	return blank < len && text[blank] == '<' ? xml_parse(text, len) : json_parse_lenient(text, len);
 }
 

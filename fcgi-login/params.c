@@ -10,6 +10,7 @@
 
 #include "encode.h"
 #include "query.h"
+#include "utf8.h"
 
 enum error params_init(struct params *p, struct request *rq, size_t limit)
 {
@@ -24,14 +25,15 @@ enum error params_init(struct params *p, struct request *rq, size_t limit)
 		return ERR_TOO_LARGE;
 	if (r < 0)
 		return ERR_BAD_REQUEST;
-	blank = strspn(buf_str(&p->body), " \t\r\n");
+	blank = utf8_mark(buf_str(&p->body), p->body.len);
+	blank += strspn(buf_str(&p->body) + blank, " \t\r\n");
 	if (blank == p->body.len)
 		return ERR_NONE;
 	if (request_has_type(rq, "application/x-www-form-urlencoded") && p->body.data[blank] != '{') {
 		p->is_form = true;
 		return ERR_NONE;
 	}
-	p->json = json_parse(p->body.data, p->body.len);
+	p->json = json_parse(p->body.data + blank, p->body.len - blank);
 	return p->json ? ERR_NONE : ERR_BAD_REQUEST;
 }
 

@@ -1,5 +1,5 @@
 /* params.h - the fields of a request, wherever the client put them: header, query, JSON body or form body, in this
- * order.  An empty field counts as absent.
+ * order.  An empty field counts as absent.  A byte order mark before a body's JSON is passed over.
  * Threads: one owner. */
 #ifndef WXCHAT_PARAMS_H
 #define WXCHAT_PARAMS_H

@@ -76,12 +76,6 @@ struct json_object *json_parse_lenient(const char *text, size_t len)
 	return jsontext_object_lenient(text, len, NULL, 0) < 0 ? NULL : json_build(text, len);
 }
 
-/* The length of a byte order mark at the beginning, which editors, PHP and gateways put there. */
-static size_t json_mark(const char *text, size_t len)
-{
-	return len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
-}
-
 /* Appends text, with U+FFFD for each byte that is no UTF-8. */
 static int json_mend(struct buf *out, const char *text, size_t len)
 {
@@ -103,7 +97,7 @@ struct json_object *json_parse_answer(const char *text, size_t len)
 {
 	struct json_object *o = NULL;
 	struct buf mended = BUF_INIT;
-	size_t mark = json_mark(text, len);
+	size_t mark = utf8_mark(text, len);
 
 	text += mark;
 	len -= mark;

@@ -54,6 +54,12 @@ test('a code in a header is enough, whatever the body is', async () => {
 	}
 });
 
+test('a byte order mark before JSON does no harm', async () => {
+	const answer = await sys.call('POST', 'login', { body: `\ufeff${JSON.stringify({ code: await sys.code('mark') })}`,
+		headers: { 'content-type': 'application/json' } });
+	assert.equal(answer.status, 200, answer.text);
+});
+
 test('halves that belong together are asked for, before the code is spent', async () => {
 	const all = await everything('halves');
 	for (const missing of ['iv', 'encryptedData', 'signature', 'rawData'])

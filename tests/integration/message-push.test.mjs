@@ -136,6 +136,13 @@ describe('forgeries and mistakes', () => {
 		assert.deepEqual(events(sys).filter((e) => e.event === 'bare').map((e) => e.data.text), ['one', 'two']);
 	});
 
+	test('a byte order mark before a message is passed over', async () => {
+		for (const body of [`\ufeff${event('json behind a mark')}`,
+			'\ufeff<xml><FromUserName>o</FromUserName><CreateTime>2</CreateTime><MsgType>event</MsgType><Event>xml behind a mark</Event></xml>'])
+			assert.equal((await post(body, signed())).text, 'success', body);
+		assert.deepEqual(events(sys).map((e) => e.event).filter((name) => /behind/.test(name)).sort(), ['json behind a mark', 'xml behind a mark']);
+	});
+
 	test('what could not be kept is heard when WeChat tells it again', async (t) => {
 		const own = await startSystem({ web: 'nginx' });
 		t.after(() => own.stop());

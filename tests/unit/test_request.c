@@ -279,6 +279,8 @@ static void fields_are_found_wherever_they_are(void **state)
 		{ "null in JSON too", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/json", "{\"code\":null}", NULL, 0 },
 		{ "a plus sign in the query stays", "X=", "QUERY_STRING=code=a+b", "CONTENT_TYPE=", "", "a+b", 0 },
 		{ "a number in JSON is malformed", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/json", "{\"code\":5}", NULL, 1 },
+		{ "in JSON behind a byte order mark", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/json", "\xef\xbb\xbf {\"code\":\"j\"}", "j", 0 },
+		{ "a byte order mark is no body", "X=", "QUERY_STRING=code=q", "CONTENT_TYPE=application/json", "\xef\xbb\xbf", "q", 0 },
 		{ "a broken escape is malformed", "X=", "QUERY_STRING=code=%4", "CONTENT_TYPE=", "", NULL, 1 },
 		{ "an escaped NUL is malformed", "X=", "QUERY_STRING=code=a%00", "CONTENT_TYPE=", "", NULL, 1 },
 		{ "nowhere", "X=", "QUERY_STRING=codes=q", "CONTENT_TYPE=application/json", "{\"Code\":\"j\"}", NULL, 0 },
