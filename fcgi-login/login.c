@@ -13,6 +13,7 @@
 #include "links.h"
 #include "log.h"
 #include "me.h"
+#include "nick.h"
 #include "params.h"
 #include "router.h"
 #include "routes.h"
@@ -135,20 +136,17 @@ static enum error login_verify(struct call *c, struct login *lg)
 
 static void login_take_names(const struct login *lg, struct user *user)
 {
-	const char *nick, *avatar, *union_id;
+	const char *text, *avatar, *union_id;
+	char nick[NICK_MAX + 1];
 	size_t len;
 
 	union_id = json_text(lg->info, "unionId", &len);
 	if (union_id && len <= OPENID_MAX && !*user->unionid)
 		memcpy(user->unionid, union_id, len + 1);
-	nick = json_text(lg->info, "nickName", &len);
-	if (!nick || len == 0 || userinfo_is_anonymous(nick, len))
+	text = json_text(lg->info, "nickName", &len);
+	if (!text || !(len = nick_clean(text, len, nick)) || userinfo_is_anonymous(nick, len))
 		return;		/* the picture that comes with it is the grey one that everybody gets */
-	if (len > NICK_MAX)
-		for (len = NICK_MAX; len > 0 && ((unsigned char)nick[len] & 0xc0) == 0x80; len--)
-			;
-	memcpy(user->nick, nick, len);
-	user->nick[len] = '\0';
+	memcpy(user->nick, nick, len + 1);
 	avatar = json_text(lg->info, "avatarUrl", &len);
 	if (avatar && len <= AVATAR_MAX)
 		memcpy(user->avatar, avatar, len + 1);

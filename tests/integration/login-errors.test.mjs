@@ -111,6 +111,16 @@ test('encrypted data that is not ours or not this user\'s is refused', async () 
 	}
 });
 
+test('a name that profile would refuse is cleaned, and the login goes on', async () => {
+	for (const [nickName, cleaned] of [['小\n明\u202e\u0007', /^小 明$/], ['\u200b\n', /^用户[0-9a-f]{4}$/]]) {
+		const user = `odd name ${nickName.length}`;
+		await sys.sandbox('PUT', 'user', { user, nickName });
+		const answer = await sys.call('POST', 'login', { json: await everything(user) });
+		assert.equal(answer.status, 200, answer.text);
+		assert.match(answer.body.data.userinfo.nickName, cleaned);
+	}
+});
+
 test('a phone\'s clock may be wrong, and its data old', async () => {
 	const now = Math.floor(Date.now() / 1000);
 	for (const timestamp of [1, now + 86400, now - 30 * 86400]) {
