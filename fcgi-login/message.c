@@ -12,7 +12,7 @@
 #include "utf8.h"
 #include "xml.h"
 
-enum { FIELD_MAX = 256, REPLAY_S = 3600 };
+enum { FIELD_MAX = 256, ECHO_MAX = 4096, REPLAY_S = 3600 };
 
 struct push_query {
 	char signature[FIELD_MAX], timestamp[FIELD_MAX], nonce[FIELD_MAX];
@@ -32,9 +32,10 @@ static bool query_read(const struct call *c, struct push_query *q)
 static enum error message_verify(struct call *c)
 {
 	struct push_query q;
-	char echo[FIELD_MAX];
+	char echo[ECHO_MAX + 1];
 
-	if (!query_read(c, &q) || !query_text(c, "signature", q.signature) || !query_text(c, "echostr", echo))
+	if (!query_read(c, &q) || !query_text(c, "signature", q.signature) ||
+	    query_get(c->rq->query, c->rq->query_len, "echostr", echo, sizeof(echo)) <= 0)
 		return call_fail(c, ERR_BAD_REQUEST, "signature, timestamp, nonce and echostr are wanted");
 	if (!pushcrypt_signed(c->config->wechat.message_token, q.timestamp, q.nonce, NULL, q.signature))
 		return call_fail(c, ERR_BAD_SIGNATURE, "the signature is not made with our token");

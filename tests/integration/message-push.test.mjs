@@ -84,6 +84,11 @@ describe('forgeries and mistakes', () => {
 		const answer = await sys.call('GET', 'message', { query: { ...signed(), echostr: '4375120948345356249' } });
 		assert.deepEqual([answer.status, answer.text], [200, '4375120948345356249']);
 		assert.match(answer.headers.get('content-type'), /^text\/plain/);
+		for (const [length, status] of [[256, 200], [4096, 200], [4097, 400]]) {
+			const long = await sys.call('GET', 'message', { query: { ...signed(), echostr: 'x'.repeat(length) } });
+			assert.equal(long.status, status, String(length));
+			assert.equal(long.text === 'x'.repeat(length), status === 200);
+		}
 	});
 
 	test('a replayed request is answered and not heard', async () => {
