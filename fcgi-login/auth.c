@@ -8,8 +8,12 @@
 
 int auth_credentials(const struct call *c, struct credentials *out)
 {
-	return credentials_find(request_header(c->rq, "X_WX_ID"), request_header(c->rq, "X_WX_SKEY"),
-				request_header(c->rq, "AUTHORIZATION"), c->rq->query, c->rq->query_len, out);
+	const char *authorization = request_header(c->rq, "AUTHORIZATION");
+
+	if (!authorization)	/* Apache's name for it after a rewrite */
+		authorization = request_variable(c->rq, "REDIRECT_HTTP_AUTHORIZATION");
+	return credentials_find(request_header(c->rq, "X_WX_ID"), request_header(c->rq, "X_WX_SKEY"), authorization,
+				c->rq->query, c->rq->query_len, out);
 }
 
 bool auth_banned(const struct call *c, const char *uid)

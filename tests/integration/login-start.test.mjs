@@ -203,6 +203,17 @@ test('as CGI it finds its own address by the variables that every web server tel
 	assert.equal(await login({ REQUEST_URI: '/weapp/login?a=/b', SCRIPT_NAME: '/x', PATH_INFO: '/y' }), 'http://example.com/weapp/avatar?uid=');
 });
 
+test('an Authorization that a rewrite of Apache\'s has renamed is read', async (t) => {
+	const own = await startSystem();
+	t.after(() => own.stop());
+	const { both } = await own.login('rewritten'), stranger = `${'0'.repeat(64)}.${'0'.repeat(64)}`;
+	const status = async (variables) => (await run(['-c', own.file('wxchat.conf')], { env: { GATEWAY_INTERFACE: 'CGI/1.1',
+		REQUEST_METHOD: 'GET', REQUEST_URI: '/user', HTTP_HOST: 'example.com', ...variables } })).stdout.match(/^Status: (\d+)/)[1];
+	assert.equal(await status({ REDIRECT_HTTP_AUTHORIZATION: `Bearer ${both}` }), '200');
+	assert.equal(await status({ HTTP_AUTHORIZATION: `Bearer ${stranger}`, REDIRECT_HTTP_AUTHORIZATION: `Bearer ${both}` }), '401');
+	assert.equal(await status({}), '401');
+});
+
 test('as CGI it hears nothing from a query but a request', async () => {
 	const cgi = (query, args) => run(args, { env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/health',
 		QUERY_STRING: query, REMOTE_ADDR: '127.0.0.1' } });
