@@ -226,6 +226,8 @@ test('as CGI it hears nothing from a query but a request', async () => {
 		assert.match(stdout, /^Status: 500 /, args.join(' '));
 		assert.ok(!stdout.includes(dir), 'the answer tells where things are');
 	}
+	for (const query of ['-c', '-t', '-V', '%2Dc', 'x+y'])	// a wrapper's arguments, which the query has nothing to do with
+		assert.match((await cgi(query, ['-c', file])).stdout, /^Status: 200 /, query);
 	// Apache puts backslashes before what a shell would read
 	const odd = path.join(dir, 'a;b.conf'), escaped = path.join(dir, 'a\\;b.conf');
 	fs.copyFileSync(file, escaped);
