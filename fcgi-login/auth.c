@@ -5,26 +5,15 @@
 #include <string.h>
 
 #include "log.h"
-#include "query.h"
 
-enum { CREDENTIAL_MAX = 160 };	/* the longest has 129 */
-
-/* Each of the two from its header or else from the query, as the first SDK's middleware reads them. */
 int auth_credentials(const struct call *c, struct credentials *out)
 {
-	const char *id = request_header(c->rq, "X_WX_ID"), *skey = request_header(c->rq, "X_WX_SKEY");
 	const char *authorization = request_header(c->rq, "AUTHORIZATION");
-	char query_id[CREDENTIAL_MAX], query_skey[CREDENTIAL_MAX];
-	int r;
 
-	if (!id && skey && strlen(skey) == SKEY_TEXT_LEN &&
-	    query_get(c->rq->query, c->rq->query_len, "X-WX-Id", query_id, sizeof(query_id)) > 0)
-		id = query_id;
-	if (!skey && id && query_get(c->rq->query, c->rq->query_len, "X-WX-Skey", query_skey, sizeof(query_skey)) > 0)
-		skey = query_skey;
-	r = credentials_read(id, skey, authorization, out);
-	explicit_bzero(query_skey, sizeof(query_skey));
-	return r == -ENOENT ? credentials_from_query(c->rq->query, c->rq->query_len, out) : r;
+	if (!authorization)	/* Apache's name for it after a rewrite */
+		authorization = request_variable(c->rq, "REDIRECT_HTTP_AUTHORIZATION");
+	return credentials_find(request_header(c->rq, "X_WX_ID"), request_header(c->rq, "X_WX_SKEY"), authorization,
+				c->rq->query, c->rq->query_len, out);
 }
 
 bool auth_banned(const struct call *c, const char *uid)

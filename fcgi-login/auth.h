@@ -5,7 +5,7 @@
 
 #include "service.h"
 
-/* The live session whose credentials the request shows (headers first, then query) and its user.  A session in the
+/* The live session whose credentials the request shows (credentials_find) and its user.  A session in the
  * last half of its life is prolonged, at most once an hour.  ERR_INVALID_SESSION, ERR_BANNED, ERR_STORE. */
 enum error auth_session(struct call *c, struct session *session, struct user *user);
 

@@ -82,24 +82,32 @@ int links_media(const struct call *c, const char *name, struct buf *out)
 	return r == 0 ? buf_addf(out, "/%s", name) : r;
 }
 
-int links_avatar(const struct call *c, const char *uid, struct buf *out)
+/* Appends the path without its last segment: "/weapp/" of "/weapp/login". */
+static int add_folder(struct buf *out, const char *path)
 {
-	const char *path = request_variable(c->rq, "REQUEST_URI");
-	size_t len, start = 0;
-	int r = links_origin(c, out);
+	size_t start = *path == '/' ? 0 : origin_length(path);	/* a request may name the whole URL */
+	size_t len = strcspn(path + start, "?#");
 
-	if (r < 0)
-		return r;
-	if (!path)
-		path = "/";
-	if (*path != '/')
-		start = origin_length(path);	/* a request may name the whole URL */
-	len = strcspn(path + start, "?#");
 	while (len > 0 && path[start + len - 1] == '/')
 		len--;
 	while (len > 0 && path[start + len - 1] != '/')
 		len--;
-	r = len ? buf_add(out, path + start, len) : buf_adds(out, "/");
+	return len ? buf_add(out, path + start, len) : buf_adds(out, "/");
+}
+
+int links_avatar(const struct call *c, const char *uid, struct buf *out)
+{
+	const char *uri = request_variable(c->rq, "REQUEST_URI");
+	const char *script = request_variable(c->rq, "SCRIPT_NAME"), *inside = request_variable(c->rq, "PATH_INFO");
+	struct buf path = BUF_INIT;
+	int r = links_origin(c, out);
+
+	/* RFC 3875 knows no REQUEST_URI, only its parts */
+	if (r == 0)
+		r = uri ? buf_adds(&path, uri) : buf_addf(&path, "%s%s", script ? script : "", inside ? inside : "");
+	if (r == 0)
+		r = add_folder(out, buf_str(&path));
+	buf_free(&path);
 	return r == 0 ? buf_addf(out, "avatar?uid=%s", uid) : r;
 }
 

@@ -13,6 +13,7 @@
 #include "links.h"
 #include "log.h"
 #include "me.h"
+#include "nick.h"
 #include "params.h"
 #include "router.h"
 #include "routes.h"
@@ -30,6 +31,7 @@ struct login {
 	struct call *call;
 	struct params params;
 	const char *code, *encrypted, *iv, *raw, *signature;	/* NULL when absent */
+	const char *raw_plus;		/* raw, should its plus signs be no blanks */
 	struct wechat_exchange exchange;
 	struct json_object *info;	/* verified, or NULL */
 	struct store_login made;
@@ -50,7 +52,8 @@ static enum error login_read(struct call *c, struct login *lg)
 		return call_fail(c, e, "the body is not the JSON object or form that it should be");
 	lg->encrypted = params_get(p, "X-WX-Encrypted-Data", "encryptedData");
 	lg->iv = params_get(p, "X-WX-IV", "iv");
-	lg->raw = params_get_encoded(p, "X-WX-RawData", "rawData");
+	lg->raw = params_get_words(p, "X-WX-RawData", "rawData");
+	lg->raw_plus = params_get_encoded(p, "X-WX-RawData", "rawData");
 	lg->signature = params_get(p, "X-WX-Signature", "signature");
 	if (p->is_bad)
 		return call_fail(c, ERR_BAD_REQUEST, "a field is malformed: texts are wanted, percent-encoded in headers");
@@ -105,10 +108,21 @@ static void login_rate_user(struct call *c, struct login *lg)
 					     .window_s = RATE_WINDOW_S };
 }
 
+/* Some clients encode blanks as plus signs, others leave plus signs unescaped: what was signed is right. */
+static bool login_signed(struct login *lg)
+{
+	const char *key = lg->exchange.who.session_key;
+
+	if (userinfo_signed(lg->raw, strlen(lg->raw), key, lg->signature))
+		return true;
+	lg->raw = lg->raw_plus;
+	return userinfo_signed(lg->raw, strlen(lg->raw), key, lg->signature);
+}
+
 /* Everything that the client sent is verified before any of it is believed. */
 static enum error login_verify(struct call *c, struct login *lg)
 {
-	if (lg->raw && !userinfo_signed(lg->raw, strlen(lg->raw), lg->exchange.who.session_key, lg->signature))
+	if (lg->raw && !login_signed(lg))
 		return ERR_BAD_SIGNATURE;
 	if (lg->encrypted) {
 		lg->info = userinfo_open(lg->encrypted, lg->iv, lg->exchange.who.session_key, c->config->wechat.app_id,
@@ -122,20 +136,17 @@ static enum error login_verify(struct call *c, struct login *lg)
 
 static void login_take_names(const struct login *lg, struct user *user)
 {
-	const char *nick, *avatar, *union_id;
+	const char *text, *avatar, *union_id;
+	char nick[NICK_MAX + 1];
 	size_t len;
 
 	union_id = json_text(lg->info, "unionId", &len);
 	if (union_id && len <= OPENID_MAX && !*user->unionid)
 		memcpy(user->unionid, union_id, len + 1);
-	nick = json_text(lg->info, "nickName", &len);
-	if (!nick || len == 0 || userinfo_is_anonymous(nick, len))
+	text = json_text(lg->info, "nickName", &len);
+	if (!text || !(len = nick_clean(text, len, nick)) || userinfo_is_anonymous(nick, len))
 		return;		/* the picture that comes with it is the grey one that everybody gets */
-	if (len > NICK_MAX)
-		for (len = NICK_MAX; len > 0 && ((unsigned char)nick[len] & 0xc0) == 0x80; len--)
-			;
-	memcpy(user->nick, nick, len);
-	user->nick[len] = '\0';
+	memcpy(user->nick, nick, len + 1);
 	avatar = json_text(lg->info, "avatarUrl", &len);
 	if (avatar && len <= AVATAR_MAX)
 		memcpy(user->avatar, avatar, len + 1);

@@ -82,7 +82,8 @@ static const char *cgi_config(int argc, char **argv)
 
 	if (argc != 3 || strcmp(argv[1], "-c"))
 		return NULL;
-	if (!query || !*query || strchr(query, '='))
+	/* two arguments were two words, with a plus sign between them */
+	if (!query || !*query || strchr(query, '=') || !strpbrk(query, "+ "))
 		return argv[2];
 	n = percent_decode(query, strlen(query), 0, decoded, sizeof(decoded) - 1);
 	if (n < 0)

@@ -9,9 +9,10 @@
 #include "pushcrypt.h"
 #include "query.h"
 #include "routes.h"
+#include "utf8.h"
 #include "xml.h"
 
-enum { FIELD_MAX = 256, REPLAY_S = 3600 };
+enum { FIELD_MAX = 256, ECHO_MAX = 4096, REPLAY_S = 3600 };
 
 struct push_query {
 	char signature[FIELD_MAX], timestamp[FIELD_MAX], nonce[FIELD_MAX];
@@ -31,9 +32,10 @@ static bool query_read(const struct call *c, struct push_query *q)
 static enum error message_verify(struct call *c)
 {
 	struct push_query q;
-	char echo[FIELD_MAX];
+	char echo[ECHO_MAX + 1];
 
-	if (!query_read(c, &q) || !query_text(c, "signature", q.signature) || !query_text(c, "echostr", echo))
+	if (!query_read(c, &q) || !query_text(c, "signature", q.signature) ||
+	    query_get(c->rq->query, c->rq->query_len, "echostr", echo, sizeof(echo)) <= 0)
 		return call_fail(c, ERR_BAD_REQUEST, "signature, timestamp, nonce and echostr are wanted");
 	if (!pushcrypt_signed(c->config->wechat.message_token, q.timestamp, q.nonce, NULL, q.signature))
 		return call_fail(c, ERR_BAD_SIGNATURE, "the signature is not made with our token");
@@ -43,8 +45,11 @@ static enum error message_verify(struct call *c)
 
 static struct json_object *parse_either(const char *text, size_t len)
 {
-	size_t blank = strspn(text, " \t\r\n");
+	size_t mark = utf8_mark(text, len), blank;
 
+	text += mark;
+	len -= mark;
+	blank = strspn(text, " \t\r\n");
 	return blank < len && text[blank] == '<' ? xml_parse(text, len) : json_parse_lenient(text, len);
 }
 

@@ -10,6 +10,7 @@
 
 #include "encode.h"
 #include "query.h"
+#include "utf8.h"
 
 enum error params_init(struct params *p, struct request *rq, size_t limit)
 {
@@ -24,14 +25,15 @@ enum error params_init(struct params *p, struct request *rq, size_t limit)
 		return ERR_TOO_LARGE;
 	if (r < 0)
 		return ERR_BAD_REQUEST;
-	blank = strspn(buf_str(&p->body), " \t\r\n");
+	blank = utf8_mark(buf_str(&p->body), p->body.len);
+	blank += strspn(buf_str(&p->body) + blank, " \t\r\n");
 	if (blank == p->body.len)
 		return ERR_NONE;
 	if (request_has_type(rq, "application/x-www-form-urlencoded") && p->body.data[blank] != '{') {
 		p->is_form = true;
 		return ERR_NONE;
 	}
-	p->json = json_parse(p->body.data, p->body.len);
+	p->json = json_parse(p->body.data + blank, p->body.len - blank);
 	return p->json ? ERR_NONE : ERR_BAD_REQUEST;
 }
 
@@ -76,7 +78,7 @@ static const char *params_keep(struct params *p, const char *raw, size_t len, bo
 	return copy;
 }
 
-static const char *from_header(struct params *p, const char *header, bool is_encoded)
+static const char *from_header(struct params *p, const char *header, bool is_encoded, bool plus_is_blank)
 {
 	char name[32];
 	const char *value;
@@ -88,10 +90,9 @@ static const char *from_header(struct params *p, const char *header, bool is_enc
 	value = request_header(p->rq, name);
 	if (!value)
 		return NULL;
-	return is_encoded ? params_keep(p, value, strlen(value), true, false) : value;
+	return is_encoded ? params_keep(p, value, strlen(value), true, plus_is_blank) : value;
 }
 
-/* In a form '+' is a blank; a URL's query keeps it, because base64 comes there unescaped. */
 static const char *from_pairs(struct params *p, const char *text, size_t len, const char *name, bool plus_is_blank)
 {
 	struct query_item item;
@@ -119,16 +120,17 @@ static const char *from_json(struct params *p, const char *name)
 	return len ? text : NULL;
 }
 
-static const char *params_find(struct params *p, const char *header, const char *name, bool is_encoded)
+/* is_encoded: in the header.  plus_is_blank: in header and query; in a form it always is. */
+static const char *params_find(struct params *p, const char *header, const char *name, bool is_encoded, bool plus_is_blank)
 {
 	const char *value = NULL;
 
 	if (header)
-		value = from_header(p, header, is_encoded);
+		value = from_header(p, header, is_encoded, plus_is_blank);
 	if (!value && header)
-		value = from_pairs(p, p->rq->query, p->rq->query_len, header, false);
+		value = from_pairs(p, p->rq->query, p->rq->query_len, header, plus_is_blank);
 	if (!value)
-		value = from_pairs(p, p->rq->query, p->rq->query_len, name, false);
+		value = from_pairs(p, p->rq->query, p->rq->query_len, name, plus_is_blank);
 	if (!value && p->json)
 		value = from_json(p, name);
 	if (!value && p->is_form)
@@ -138,10 +140,15 @@ static const char *params_find(struct params *p, const char *header, const char 
 
 const char *params_get(struct params *p, const char *header, const char *name)
 {
-	return params_find(p, header, name, false);
+	return params_find(p, header, name, false, false);
 }
 
 const char *params_get_encoded(struct params *p, const char *header, const char *name)
 {
-	return params_find(p, header, name, true);
+	return params_find(p, header, name, true, false);
+}
+
+const char *params_get_words(struct params *p, const char *header, const char *name)
+{
+	return params_find(p, header, name, true, true);
 }

@@ -9,38 +9,12 @@
 #include "links.h"
 #include "log.h"
 #include "me.h"
+#include "nick.h"
 #include "params.h"
 #include "routes.h"
 #include "utf8.h"
 
 enum { NICK_CHARS_MAX = 32, SCENE_PROFILE = 1 };
-
-/* Characters that show nothing, or turn the text around them: names made of them imitate other names. */
-static bool is_unseen(uint32_t c)
-{
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
-	       (c >= 0x200b && c <= 0x200f && c != 0x200d) || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffc) || c >= 0xe0000;
-}
-
-/* The next character of valid UTF-8. */
-static uint32_t next_char(const char **p)
-{
-	const unsigned char *s = (const unsigned char *)*p;
-	uint32_t c = s[0];
-	int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
-
-	c &= more == 3 ? 0x07 : more == 2 ? 0x0f : more == 1 ? 0x1f : 0x7f;
-	for (int i = 1; i <= more; i++)
-		c = c << 6 | (s[i] & 0x3f);
-	*p += more + 1;
-	return c;
-}
-
-static bool is_blank(uint32_t c)
-{
-	return c == ' ' || c == 0xa0 || c == 0x3000 || (c >= 0x2000 && c <= 0x200a);
-}
 
 /* The name without blanks at its ends.  1 to 32 characters that can be seen. */
 static enum error read_nick(struct call *c, const char *text, char nick[static NICK_MAX + 1])
@@ -52,11 +26,11 @@ static enum error read_nick(struct call *c, const char *text, char nick[static N
 		return call_fail(c, ERR_BAD_REQUEST, "nickName is not UTF-8");
 	while (*p) {
 		const char *here = p;
-		uint32_t ch = next_char(&p);
+		uint32_t ch = nick_next(&p);
 
-		if (is_unseen(ch))
+		if (nick_is_unseen(ch))
 			return call_fail(c, ERR_BAD_REQUEST, "nickName holds characters that cannot be seen");
-		if (is_blank(ch))
+		if (nick_is_blank(ch))
 			continue;
 		if (!begin)
 			begin = here;
@@ -159,7 +133,7 @@ static enum error check_nick(struct call *c, const char *openid, const char *nic
 
 static enum error profile_set(struct call *c, struct user *user, struct params *p)
 {
-	const char *name = params_get(p, NULL, "nickName"), *avatar = params_get(p, NULL, "avatarUrl");
+	const char *name = params_get_words(p, NULL, "nickName"), *avatar = params_get(p, NULL, "avatarUrl");
 	char nick[NICK_MAX + 1];
 	enum error e;
 	int r;

@@ -8,7 +8,21 @@
 #include "crypto.h"
 #include "encode.h"
 
-enum { RANDOM_LEN = 16, LENGTH_LEN = 4, TEXTS_MAX = 4 };
+enum { KEY_TEXT_LEN = 43, RANDOM_LEN = 16, LENGTH_LEN = 4, TEXTS_MAX = 4 };
+
+int pushcrypt_key(const char *text, uint8_t key[static PUSH_KEY_LEN])
+{
+	char padded[KEY_TEXT_LEN + 1];
+	int n;
+
+	if (strlen(text) != KEY_TEXT_LEN)
+		return -EINVAL;
+	memcpy(padded, text, KEY_TEXT_LEN);
+	padded[KEY_TEXT_LEN] = '=';
+	n = base64_decode_loose(padded, sizeof(padded), key, PUSH_KEY_LEN);
+	explicit_bzero(padded, sizeof(padded));
+	return n == PUSH_KEY_LEN ? 0 : -EINVAL;
+}
 
 static int by_bytes(const void *a, const void *b)
 {
@@ -35,7 +49,7 @@ bool pushcrypt_signed(const char *token, const char *timestamp, const char *nonc
 	return crypto_sha1(texts, count, ours) == 0 && crypto_equal(ours, sizeof(ours), theirs, sizeof(theirs));
 }
 
-int pushcrypt_open(const uint8_t key[static 32], const char *app_id, const char *encrypted, struct buf *out)
+int pushcrypt_open(const uint8_t key[static PUSH_KEY_LEN], const char *app_id, const char *encrypted, struct buf *out)
 {
 	size_t size = strlen(encrypted) / 4 * 3 + 3, id_len = strlen(app_id), len;
 	uint8_t *cipher = malloc(size), *plain = malloc(size);

@@ -8,37 +8,23 @@
 
 #include "clock.h"
 #include "crypto.h"
-#include "encode.h"
 #include "issue.h"
 #include "log.h"
 
-enum {
-	AES_KEY_TEXT_LEN = 43,
-	SPARE_SHARE = 8		/* one thread in so many is kept for what does not ask WeChat */
-};
+enum { SPARE_SHARE = 8 };	/* one thread in so many is kept for what does not ask WeChat */
 
 static int read_push_key(struct settings *s, char why[static 200])
 {
 	const char *text = s->config->wechat.message_aes_key;
-	char padded[AES_KEY_TEXT_LEN + 2];
 
 	if (!*text)
 		return 0;
-	if (strlen(text) == AES_KEY_TEXT_LEN) {
-		snprintf(padded, sizeof(padded), "%s=", text);
-		/* the 43rd character has two spare bits, which WeChat does not promise to be zero */
-		for (const char *last = "AEIMQUYcgkosw048"; !s->has_push_key && *last; last++) {
-			s->has_push_key = base64_decode(padded, AES_KEY_TEXT_LEN + 1, s->push_key,
-							sizeof(s->push_key)) == (int)sizeof(s->push_key);
-			if (!s->has_push_key)
-				padded[AES_KEY_TEXT_LEN - 1] = *last;
-		}
+	if (pushcrypt_key(text, s->push_key) < 0) {
+		snprintf(why, 200, "[wechat] message_aes_key: 43 characters of base64 are wanted");
+		return -EINVAL;
 	}
-	explicit_bzero(padded, sizeof(padded));
-	if (s->has_push_key)
-		return 0;
-	snprintf(why, 200, "[wechat] message_aes_key: 43 characters of base64 are wanted");
-	return -EINVAL;
+	s->has_push_key = true;
+	return 0;
 }
 
 static void settings_free(struct settings *s)

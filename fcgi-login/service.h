@@ -17,6 +17,7 @@
 #include "gate.h"
 #include "http_loop.h"
 #include "media.h"
+#include "pushcrypt.h"
 #include "request.h"
 #include "store.h"
 #include "wechat.h"
@@ -30,7 +31,7 @@ struct settings {
 	struct wechat_shared *wechat;
 	struct media_types types;
 	uint8_t seal_key[SEAL_KEY_LEN];		/* seals session_keys in the store */
-	uint8_t push_key[32];			/* of the message push's safe mode */
+	uint8_t push_key[PUSH_KEY_LEN];		/* of the message push's safe mode */
 	bool has_push_key;
 	int wechat_max, wechat_waiting_max;	/* threads that may wait for WeChat at once, and for a place among them */
 };

@@ -17,7 +17,7 @@ enum { TICKET_MS = 60000, ROOM_MAX = 64, TICKET_LEN = 32, TUNNEL_ID_LEN = 16 };
 
 static bool room_ok(const char *room, size_t len)
 {
-	if (len == 0 || !utf8_valid(room, len))
+	if (!utf8_valid(room, len))
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)room[i] < 0x20 || room[i] == 0x7f)
@@ -73,8 +73,9 @@ enum error route_tunnel(struct call *c)
 
 	if (e != ERR_NONE)
 		return e;
-	n = query_get(c->rq->query, c->rq->query_len, "room", room, sizeof(room));
-	if (n != -ENOENT && (n < 0 || !room_ok(room, (size_t)n)))
+	/* Read as the push server reads its own: an empty one is the default room. */
+	n = query_get_words(c->rq->query, c->rq->query_len, "room", room, sizeof(room));
+	if (n != -ENOENT && n != 0 && (n < 0 || !room_ok(room, (size_t)n)))
 		return call_fail(c, ERR_BAD_REQUEST, "room is 1 to 64 bytes of text");
 	if (crypto_random(raw, sizeof(raw)) < 0)
 		return call_fail(c, ERR_STORE, "no ticket could be made");

@@ -34,22 +34,21 @@ static bool watermark_ok(struct json_object *info, const char *app_id)
 	struct json_object *mark = json_member(info, "watermark");
 	const char *for_app;
 	size_t len;
-	int64_t made;
 
-	return mark && (for_app = json_text(mark, "appid", &len)) && json_int(mark, "timestamp", &made) &&
-	       len == strlen(app_id) && memcmp(for_app, app_id, len) == 0;
+	return mark && (for_app = json_text(mark, "appid", &len)) && len == strlen(app_id) && memcmp(for_app, app_id, len) == 0;
 }
 
 static bool openid_ok(struct json_object *info, const char *openid)
 {
+	struct json_object *value;
 	const char *text;
 	size_t len;
 
-	/* data of wx.getUserProfile has none; one that is there and odd is refused */
-	if (!openid || !json_object_object_get_ex(info, "openId", NULL))
+	/* data of wx.getUserProfile has none, or an empty one; one that is there and odd is refused */
+	if (!openid || !json_object_object_get_ex(info, "openId", &value) || !value)
 		return true;
 	text = json_text(info, "openId", &len);
-	return text && len == strlen(openid) && !memcmp(text, openid, len);
+	return text && (len == 0 || (len == strlen(openid) && !memcmp(text, openid, len)));
 }
 
 struct json_object *userinfo_open(const char *encrypted, const char *iv, const char *session_key,

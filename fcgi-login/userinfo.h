@@ -18,8 +18,8 @@ bool userinfo_signed(const char *raw, size_t raw_len, const char *session_key, c
 /* Can these be what they claim, before a code is spent on them? */
 bool userinfo_plausible(const char *encrypted, const char *iv);
 
-/* Decrypts encryptedData (base64) and checks that its watermark names app_id, and that openId, when the data has one, is
- * openid (NULL: any).  The watermark's time is not judged: only who got the session_key by the code could have made the
+/* Decrypts encryptedData (base64) and checks that its watermark names app_id, and that openId, when the data has one (null
+ * and "" are none), is openid (NULL: any).  The watermark's time is not judged, nor need it have one: only who got the session_key by the code could have made the
  * data, and clocks of phones are wrong.  Returns the object, which the caller puts; NULL when anything is wrong, without
  * saying what. */
 struct json_object *userinfo_open(const char *encrypted, const char *iv, const char *session_key,

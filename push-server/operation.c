@@ -129,7 +129,7 @@ static const char *operation_read(struct ask *ask, const struct operation *op, s
 	int64_t number;
 	int r;
 
-	if (op->number && json_object_object_get_ex(tree, op->number, &member)) {
+	if (op->number && json_object_object_get_ex(tree, op->number, &member) && member) {
 		if (!json_int(tree, op->number, &number) || number < 0)
 			return "since, before, id and count are whole numbers, 0 or more";
 		ask->number = (uint64_t)number;
@@ -137,12 +137,12 @@ static const char *operation_read(struct ask *ask, const struct operation *op, s
 	} else if (op->needs_number) {
 		return "id: the message's number";
 	}
-	if (op->kind == REQUEST_HISTORY && json_object_object_get_ex(tree, "limit", &member)) {
+	if (op->kind == REQUEST_HISTORY && json_object_object_get_ex(tree, "limit", &member) && member) {
 		if (!json_int(tree, "limit", &number) || number < 1)
 			return "limit: a whole number, 1 or more";
 		ask->limit = number > HISTORY_LIMIT_MAX ? HISTORY_LIMIT_MAX : (uint32_t)number;
 	}
-	if (op->kind == REQUEST_MUTE && json_object_object_get_ex(tree, "seconds", &member)) {
+	if (op->kind == REQUEST_MUTE && json_object_object_get_ex(tree, "seconds", &member)) {	/* null would be for ever */
 		if (!json_int(tree, "seconds", &number) || number < 0 || number > INT32_MAX)
 			return "seconds: a whole number, 0 for ever";
 		ask->limit = (uint32_t)number;

@@ -123,7 +123,7 @@ int tree_text(struct json_object *tree, const char *name, char *out, size_t size
 	const char *text;
 	size_t len;
 
-	if (!json_object_object_get_ex(tree, name, &member))
+	if (!json_object_object_get_ex(tree, name, &member) || !member)
 		return 0;
 	text = json_text(tree, name, &len);
 	if (!text || len >= size)

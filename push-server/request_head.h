@@ -39,7 +39,7 @@ bool member_is_among(const struct jsontext_member *m, const char *const *names);
 /* Appends the member as it is written, with a comma behind it. */
 int member_add(struct buf *out, const struct jsontext_member *m);
 
-/* A string member of the tree into out.  1, 0 when absent, -EINVAL when it is no string or too long. */
+/* A string member of the tree into out.  1, 0 when absent or null, -EINVAL when it is no string or too long. */
 int tree_text(struct json_object *tree, const char *name, char *out, size_t size);
 
 #endif

@@ -170,7 +170,8 @@ static void credential_text(struct slice header, char *out, size_t size)
 	out[len] = '\0';
 }
 
-/* The credentials of the request, in whichever form.  0, -ENOENT when none were shown, -EINVAL when they are no good. */
+/* The credentials of the request, in whichever form.  0; -ENOENT when there are none of use, which some clients show later;
+ * -EINVAL for headers that contradict each other, and a ticket that is none. */
 static int upgrade_credentials(struct worker *w, const struct handshake *h, struct credentials *out)
 {
 	char id[2 * SESSION_ID_LEN + 1], skey[2 * SESSION_ID_LEN + SKEY_TEXT_LEN + 2], bearer[256], ticket[65];
@@ -179,7 +180,7 @@ static int upgrade_credentials(struct worker *w, const struct handshake *h, stru
 	if (h->credentials_differ)
 		return -EINVAL;
 	len = query_get(h->query.p, h->query.len, "ticket", ticket, sizeof(ticket));
-	if (len != -ENOENT) {
+	if (len != -ENOENT && len != 0) {
 		if (len < 0 || !worker_sessions(w) || store_ticket(w->sessions, ticket, (size_t)len, clock_wall_ms(), out->id) < 0)
 			return -EINVAL;
 		out->skey[0] = '\0';	/* the ticket stood for it */
@@ -188,13 +189,7 @@ static int upgrade_credentials(struct worker *w, const struct handshake *h, stru
 	credential_text(h->wx_id, id, sizeof(id));
 	credential_text(h->wx_skey, skey, sizeof(skey));
 	credential_text(h->authorization, bearer, sizeof(bearer));
-	/* Phones and proxies send an Authorization of somebody else's along. */
-	if (credentials_read(NULL, NULL, bearer, out) == -EINVAL)
-		bearer[0] = '\0';
-	if (credentials_read(id, skey, bearer, out) == 0)
-		return 0;
-	/* Old clients lose or mangle headers: what the query says may still be good. */
-	return credentials_from_query(h->query.p, h->query.len, out);
+	return credentials_find(id, skey, bearer, h->query.p, h->query.len, out) == 0 ? 0 : -ENOENT;
 }
 
 static void upgrade_enter(struct conn *c, const struct handshake *h)

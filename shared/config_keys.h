@@ -82,7 +82,7 @@ CONFIG_INT(push, drain_s, 5, 0, 300, "seconds over which a stop spreads the clos
 CONFIG_CHOICE(push, deflate, "on", "off|on", "permessage-deflate for clients that offer it")
 CONFIG_INT(push, deflate_level, 1, 1, 9, "zlib's level")
 CONFIG_INT(push, deflate_min, 512, 64, 1048576, "bytes below which a message is not worth compressing")
-CONFIG_TEXT(push, moderators, "", 0, "uids that may recall, mute and kick in every room")
+CONFIG_TEXT(push, moderators, "", IS_UIDS, "uids that may recall, mute and kick in every room, several with commas")
 CONFIG_END(push)
 
 CONFIG_SECTION(history, CONFIG_FOR_PUSH, "What rooms remember.")

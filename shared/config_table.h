@@ -29,7 +29,8 @@ enum {
 	IS_AES_KEY = 1 << 13,		/* 43 characters of base64 */
 	IS_ADDRESSES = 1 << 14,		/* blank- or comma-separated */
 	IS_ORIGINS = 1 << 15,		/* likewise; put into the form in which browsers send them */
-	IS_HOSTS = 1 << 16		/* likewise; names, or *. and the end of names */
+	IS_HOSTS = 1 << 16,		/* likewise; names, or *. and the end of names */
+	IS_UIDS = 1 << 17		/* likewise; put into small letters */
 };
 
 struct config_key {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "store.h"
 #include "utf8.h"
 
 enum { RATE_MOST = 1000000, SECRET_FILE_MAX = 4096 };
@@ -189,6 +190,26 @@ static bool check_addresses(const char *value, char why[static CONFIG_WHY_SIZE])
 		if (strcmp(copy, written) != 0)
 			return refuse(why, "%s is not the usual way to write it; %s is allowed", copy, written);
 		value += n;
+	}
+}
+
+/* A uid is compared as text, in small letters. */
+static bool check_uids(char *value, char why[static CONFIG_WHY_SIZE])
+{
+	char quoted[LOG_TEXT_SIZE];
+	size_t i, n;
+
+	for (;; value += n) {
+		value += strspn(value, blanks_and_commas);
+		n = strcspn(value, blanks_and_commas);
+		if (n == 0)
+			return true;
+		if (n != UID_LEN || strspn(value, "0123456789abcdefABCDEF") < n)
+			return refuse(why, "%s is not a uid; uids of %d hexadecimal digits with blanks or commas between them "
+				      "are allowed", log_text(quoted, value, n), UID_LEN);
+		for (i = 0; i < n; i++)
+			if (value[i] >= 'A' && value[i] <= 'F')
+				value[i] = (char)(value[i] - 'A' + 'a');
 	}
 }
 
@@ -376,6 +397,8 @@ static bool check_text(const struct config_key *key, char *value, char why[stati
 		return check_origins(value, why);
 	if (key->flags & IS_HOSTS)
 		return check_hosts(value, why);
+	if (key->flags & IS_UIDS)
+		return check_uids(value, why);
 	if ((key->flags & IS_PATH) && (value[0] == '/' || !(key->flags & IS_BASE_URL)))
 		return check_path(value, why);
 	if (key->flags & (IS_URL | IS_BASE_URL | IS_API_URL | IS_WS_URL))

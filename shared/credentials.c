@@ -76,17 +76,49 @@ int credentials_read(const char *id, const char *skey, const char *authorization
 	return r;
 }
 
-int credentials_from_query(const char *query, size_t len, struct credentials *out)
+static bool is_hex(const char *text, size_t len)
 {
-	char id[ID_TEXT_LEN + 1], skey[PAIR_TEXT_LEN + 1];
-	int id_len = query_get(query, len, "X-WX-Id", id, sizeof(id));
-	int skey_len = query_get(query, len, "X-WX-Skey", skey, sizeof(skey));
+	return strspn(text, "0123456789abcdefABCDEF") == len;
+}
+
+/* The text if it has the form of an id, else NULL. */
+static const char *formed_id(const char *text)
+{
+	return text && strlen(text) == ID_TEXT_LEN && is_hex(text, ID_TEXT_LEN) ? text : NULL;
+}
+
+/* The text if it has the form of an skey, with or without its id, else NULL. */
+static const char *formed_skey(const char *text)
+{
+	if (!text)
+		return NULL;
+	if (strlen(text) == PAIR_TEXT_LEN && is_hex(text, ID_TEXT_LEN) && text[ID_TEXT_LEN] == '.')
+		return is_hex(text + ID_TEXT_LEN + 1, SKEY_TEXT_LEN) ? text : NULL;
+	return strlen(text) == SKEY_TEXT_LEN && is_hex(text, SKEY_TEXT_LEN) ? text : NULL;
+}
+
+int credentials_find(const char *id, const char *skey, const char *authorization, const char *query, size_t len,
+		     struct credentials *out)
+{
+	char query_id[ID_TEXT_LEN + 1], query_skey[PAIR_TEXT_LEN + 1];
+	int id_len = query_get(query, len, "X-WX-Id", query_id, sizeof(query_id));
+	int skey_len = query_get(query, len, "X-WX-Skey", query_skey, sizeof(query_skey));
+	const char *bearer = credentials_bearer(authorization);
+	bool is_shown = (id && *id) || (skey && *skey) || bearer ||
+			(id_len != 0 && id_len != -ENOENT) || (skey_len != 0 && skey_len != -ENOENT);
+	const char *other_id = id_len > 0 ? formed_id(query_id) : NULL;
+	const char *other_skey = skey_len > 0 ? formed_skey(query_skey) : NULL;
 	int r;
 
-	if ((id_len < 0 && id_len != -ENOENT) || (skey_len < 0 && skey_len != -ENOENT))
-		r = -EINVAL;
-	else
-		r = credentials_read(id_len < 0 ? NULL : id, skey_len < 0 ? NULL : skey, NULL, out);
-	explicit_bzero(skey, sizeof(skey));
-	return r;
+	id = formed_id(id);
+	skey = formed_skey(skey);
+	if (!formed_skey(bearer))
+		authorization = NULL;
+	r = credentials_read(id, skey, authorization, out);
+	if (r < 0)
+		r = credentials_read(other_id, other_skey, NULL, out);
+	if (r < 0)
+		r = credentials_read(id ? id : other_id, skey ? skey : other_skey, authorization, out);
+	explicit_bzero(query_skey, sizeof(query_skey));
+	return r < 0 && is_shown ? -EINVAL : r;
 }

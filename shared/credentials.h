@@ -19,7 +19,11 @@ struct credentials {
 int credentials_read(const char *id, const char *skey, const char *authorization,
 		     struct credentials *out);
 
-/* The same from a query string (names of any case): X-WX-Id, X-WX-Skey. */
-int credentials_from_query(const char *query, size_t len, struct credentials *out);
+/* Of a whole request: the three headers, and the query's parameters X-WX-Id and X-WX-Skey (names of any case).  What has not
+ * the form of an id or an skey counts as absent, because headers come mangled, or are somebody else's.  The headers count
+ * if they suffice, then the query, then what both have together.  0; -ENOENT when nothing was shown; -EINVAL when what was
+ * shown is no good. */
+int credentials_find(const char *id, const char *skey, const char *authorization, const char *query, size_t len,
+		     struct credentials *out);
 
 #endif

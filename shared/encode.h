@@ -20,7 +20,7 @@ void base64_encode(const void *in, size_t len, char *out);
 int base64_decode(const char *text, size_t len, void *out, size_t out_size);
 
 /* The same, but spare bits may be anything: the EncodingAESKey of WeChat's message push is 43 characters
- * that somebody made up, and its last one often has some. */
+ * that somebody made up, and its last one mostly has some. */
 int base64_decode_loose(const char *text, size_t len, void *out, size_t out_size);
 
 /* RFC 3986 section 2.1.  Decodes text[0..len) to out[0..size), not NUL-ended, and returns the length;

@@ -37,7 +37,7 @@ static struct json_tokener *json_thread_tokener(void)
 	if (t)
 		return t;
 	pthread_once(&json_once, json_make_key);
-	t = json_tokener_new_ex(JSON_DEPTH_MAX + 1);	/* it counts a scalar as a level */
+	t = json_tokener_new_ex(JSON_ANSWER_DEPTH_MAX + 1);	/* it counts a scalar as a level */
 	if (!t)
 		return NULL;
 	/* jsontext has said already that this is UTF-8, so VALIDATE_UTF8 would look again, and less strictly */
@@ -74,6 +74,39 @@ struct json_object *json_parse(const char *text, size_t len)
 struct json_object *json_parse_lenient(const char *text, size_t len)
 {
 	return jsontext_object_lenient(text, len, NULL, 0) < 0 ? NULL : json_build(text, len);
+}
+
+/* Appends text, with U+FFFD for each byte that is no UTF-8. */
+static int json_mend(struct buf *out, const char *text, size_t len)
+{
+	size_t good;
+	int r = 0;
+
+	for (; r == 0 && len > 0; text += good, len -= good) {
+		good = utf8_prefix(text, len, SIZE_MAX);
+		r = buf_add(out, text, good);
+		if (r == 0 && good < len) {
+			r = buf_adds(out, "\xef\xbf\xbd");
+			good++;
+		}
+	}
+	return r;
+}
+
+struct json_object *json_parse_answer(const char *text, size_t len)
+{
+	struct json_object *o = NULL;
+	struct buf mended = BUF_INIT;
+	size_t mark = utf8_mark(text, len);
+
+	text += mark;
+	len -= mark;
+	if (utf8_valid(text, len))
+		return jsontext_answer(text, len) < 0 ? NULL : json_build(text, len);
+	if (json_mend(&mended, text, len) == 0 && jsontext_answer(mended.data, mended.len) >= 0)
+		o = json_build(mended.data, mended.len);
+	buf_wipe(&mended);
+	return o;
 }
 
 static struct json_object *json_typed(struct json_object *o, const char *key, enum json_type type)

@@ -16,8 +16,13 @@
  * whole valid JSON object, as jsontext_object says it.  Of members of one name the last counts. */
 struct json_object *json_parse(const char *text, size_t len);
 
-/* As json_parse, for WeChat's answers, which were seen with raw control characters in strings. */
+/* As json_parse, for what WeChat made, which was seen with raw control characters in strings. */
 struct json_object *json_parse_lenient(const char *text, size_t len);
+
+/* As json_parse_lenient, for what WeChat's servers answer: an odd byte or a deep field that nobody asked for must not spoil
+ * the rest.  A byte order mark at the beginning is passed over, each byte that is no UTF-8 becomes U+FFFD, and
+ * JSON_ANSWER_DEPTH_MAX bounds the depth. */
+struct json_object *json_parse_answer(const char *text, size_t len);
 
 /* A member that is a string: its bytes (borrowed from o) and length, else NULL.  Strings holding NUL
  * count as absent. */

@@ -172,13 +172,13 @@ static const char *scan_name(const struct scan *s, const char *p, struct jsontex
 }
 
 /* The one pass: inside says of each open bracket whether it is an object's, the innermost in bit 0. */
-static int scan_object(const char *text, size_t len, bool is_lenient, struct jsontext_member *members,
-		       size_t max)
+static int scan_object(const char *text, size_t len, bool is_lenient, unsigned max_depth,
+		       struct jsontext_member *members, size_t max)
 {
 	struct scan s = { text + len, is_lenient };
 	struct jsontext_member member = { 0 }, inner;
 	unsigned depth = 1;
-	uint32_t inside = 1;
+	uint64_t inside = 1;
 	bool has_nul = false;
 	const char *p;
 	int count = 0;
@@ -200,7 +200,7 @@ next:	/* p is where a member or an element begins */
 	if (!p || p == s.end)
 		return has_nul ? -EILSEQ : -EINVAL;
 	if (*p == '{' || *p == '[') {
-		if (depth == JSON_DEPTH_MAX)
+		if (depth == max_depth)
 			return -ELOOP;
 		depth++;
 		inside = inside << 1 | (*p == '{');
@@ -238,10 +238,16 @@ close:	/* p is at the bracket that ends the innermost */
 
 int jsontext_object(const char *text, size_t len, struct jsontext_member *members, size_t max)
 {
-	return scan_object(text, len, false, members, max);
+	return scan_object(text, len, false, JSON_DEPTH_MAX, members, max);
 }
 
 int jsontext_object_lenient(const char *text, size_t len, struct jsontext_member *members, size_t max)
 {
-	return scan_object(text, len, true, members, max);
+	return scan_object(text, len, true, JSON_DEPTH_MAX, members, max);
+}
+
+int jsontext_answer(const char *text, size_t len)
+{
+	_Static_assert(JSON_ANSWER_DEPTH_MAX <= 64, "inside has a bit for each");
+	return scan_object(text, len, true, JSON_ANSWER_DEPTH_MAX, NULL, 0);
 }

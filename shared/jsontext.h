@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { JSON_DEPTH_MAX = 16 };
+enum { JSON_DEPTH_MAX = 16, JSON_ANSWER_DEPTH_MAX = 64 };
 
 /* One member of the outermost object, as it is written: the name without its quotes (still escaped, if has_escape),
  * the value with them.  Borrowed from the text. */
@@ -24,5 +24,8 @@ int jsontext_object(const char *text, size_t len, struct jsontext_member *member
 
 /* As jsontext_object, but control characters may stand in strings as they are (NUL apart). */
 int jsontext_object_lenient(const char *text, size_t len, struct jsontext_member *members, size_t max);
+
+/* The same of an answer of WeChat's, whose fields are not ours to bound: nested up to JSON_ANSWER_DEPTH_MAX. */
+int jsontext_answer(const char *text, size_t len);
 
 #endif

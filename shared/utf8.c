@@ -105,6 +105,11 @@ size_t utf8_prefix(const char *text, size_t len, size_t max_chars)
 	return end;
 }
 
+size_t utf8_mark(const char *text, size_t len)
+{
+	return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 char *utf8_words(const char *text, size_t len)
 {
 	char *copy = malloc(len + 1);

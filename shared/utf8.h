@@ -25,6 +25,9 @@ size_t utf8_length(const char *text, size_t len);
 /* The longest prefix of valid UTF-8 that has at most max_chars characters, in bytes. */
 size_t utf8_prefix(const char *text, size_t len, size_t max_chars);
 
+/* The length of a byte order mark at the beginning, or 0.  Editors, PHP and gateways put it before JSON and XML. */
+size_t utf8_mark(const char *text, size_t len);
+
 /* A copy that ends with a NUL and has blanks for those within, for people to read; to be freed.  NULL: memory is short. */
 char *utf8_words(const char *text, size_t len);
 

@@ -7,8 +7,9 @@
  *           ERR_BAD_REQUEST         it refused the phone code (its 401 would end the session in the SDKs' eyes)
  *           ERR_FORBIDDEN           a subscribe message that the user did not or no longer agree to
  *           ERR_INVALID_SESSION     a session_key that is no longer the valid one
- *           ERR_WECHAT_BUSY         it said so, twice, or a quota is used up
- *           ERR_WECHAT_TIMEOUT      no answer in time, or lately and therefore not asked
+ *           ERR_WECHAT_BUSY         it said so, twice, or a quota is used up; or it was not asked: it does not answer others
+ *                                   either, and one of them finds out just now whether it is back (breaker.h)
+ *           ERR_WECHAT_TIMEOUT      no answer in time
  *           ERR_WECHAT_BAD_ANSWER   refused connections, closed ones, answers that are none, and errcodes that
  *                                   only the operator can do something about; a loud log line says what
  *           ERR_STORE               the store with the access token is out of order */

@@ -126,24 +126,35 @@ static void take_rid(struct question *q)
 	q->told->rid[n] = '\0';
 }
 
+/* 0, "0" and 0.0 are seen; without one, told->errcode stays 0. */
+static bool take_errcode(struct question *q)
+{
+	struct json_object *code;
+	double d;
+
+	if (!json_object_object_get_ex(q->answer, "errcode", &code) || !code)
+		return true;
+	if (json_int(q->answer, "errcode", &q->told->errcode))
+		return true;
+	if (!json_object_is_type(code, json_type_double))
+		return false;
+	d = json_object_get_double(code);
+	if (d < -1e9 || d > 1e9)
+		return false;
+	q->told->errcode = (int64_t)d;
+	return !(d < (double)q->told->errcode || d > (double)q->told->errcode);
+}
+
 static enum error read_answer(struct wechat_shared *shared, struct question *q, const struct http_answer *answer)
 {
-	const char *text = buf_str(&answer->body);
-	size_t len = answer->body.len;
-	struct json_object *code;
-
 	if (answer->status != 200)
 		return wechat_unexpected(shared, q, "an HTTP status that WeChat itself never sends");
 	/* Never by Content-Type: this is text/plain as often as not. */
-	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {	/* a byte order mark, as some gateways put before it */
-		text += 3;
-		len -= 3;
-	}
-	q->answer = json_parse_lenient(text, len);
+	q->answer = json_parse_answer(buf_str(&answer->body), answer->body.len);
 	if (!q->answer)
 		return wechat_unexpected(shared, q, "no JSON object");
 	take_rid(q);
-	if (json_object_object_get_ex(q->answer, "errcode", &code) && code && !json_int(q->answer, "errcode", &q->told->errcode))
+	if (!take_errcode(q))
 		return wechat_unexpected(shared, q, "errcode is not a number");
 	return ERR_NONE;
 }
@@ -182,10 +193,10 @@ enum error attempt_begin(struct attempt *a, struct wechat_shared *shared, struct
 		buf_wipe(&a->url);
 		return ERR_WECHAT_BUSY;		/* out of memory */
 	}
-	a->pass = breaker_enter(&shared->breaker, (unsigned)left_ms, at_ms);
+	a->pass = breaker_enter(&shared->breaker, (unsigned)left_ms);
 	if (a->pass.patience_ms == 0) {
 		buf_wipe(&a->url);
-		return (enum error)a->pass.reason;
+		return ERR_WECHAT_BUSY;
 	}
 	a->request.url = a->url.data;
 	a->request.timeout_ms = a->pass.patience_ms;
@@ -200,8 +211,7 @@ enum error attempt_end(struct attempt *a, struct wechat_shared *shared, struct q
 	if (r == -EBUSY)
 		breaker_return(&shared->breaker, &a->pass);
 	else
-		breaker_leave(&shared->breaker, &a->pass, r == -ETIMEDOUT ? ERR_WECHAT_TIMEOUT
-							: r == -ECONNREFUSED ? ERR_WECHAT_BAD_ANSWER : 0, clock_mono_ms());
+		breaker_leave(&shared->breaker, &a->pass, r != -ETIMEDOUT && r != -ECONNREFUSED);
 	buf_wipe(&a->url);
 	q->told->is_unsure = r != -ECONNREFUSED && r != -EBUSY && r != -EKEYREJECTED && r != -ENOSYS && r != -EINVAL;
 	switch (r) {

@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	json_object_put(o);
 	json_object_put(json_parse_lenient(text, len));
+	json_object_put(json_parse_answer(text, len));
 
 	/* any bytes can be quoted */
 	buf_reset(&first);

@@ -61,8 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check_walk((const char *)data, len);
 	n = query_get((const char *)data, len, "room", out, sizeof(out));
 	assert(n < 0 || (n < (int)sizeof(out) && strlen(out) == (size_t)n));
-	if (credentials_from_query((const char *)data, len, &c) == 0)
+	if (credentials_find(NULL, NULL, NULL, (const char *)data, len, &c) == 0)
 		assert(strlen(c.skey) == SKEY_TEXT_LEN);
+	credentials_find(text, text, text, (const char *)data, len, &c);
 	if (credentials_read(NULL, text, NULL, &c) == 0)
 		assert(credentials_read(NULL, NULL, text, &c) == -ENOENT);
 	credentials_read(NULL, NULL, text, &c);

@@ -54,6 +54,12 @@ test('a code in a header is enough, whatever the body is', async () => {
 	}
 });
 
+test('a byte order mark before JSON does no harm', async () => {
+	const answer = await sys.call('POST', 'login', { body: `\ufeff${JSON.stringify({ code: await sys.code('mark') })}`,
+		headers: { 'content-type': 'application/json' } });
+	assert.equal(answer.status, 200, answer.text);
+});
+
 test('halves that belong together are asked for, before the code is spent', async () => {
 	const all = await everything('halves');
 	for (const missing of ['iv', 'encryptedData', 'signature', 'rawData'])
@@ -102,6 +108,16 @@ test('encrypted data that is not ours or not this user\'s is refused', async () 
 		{ encryptedData: Buffer.alloc(64).toString('base64') }]) {
 		const all = await everything('garbled');
 		await refused({ code: all.code, encryptedData: all.encryptedData, iv: all.iv, ...change }, 400, 'ERR_BAD_ENCRYPTED_DATA');
+	}
+});
+
+test('a name that profile would refuse is cleaned, and the login goes on', async () => {
+	for (const [nickName, cleaned] of [['小\n明\u202e\u0007', /^小 明$/], ['\u200b\n', /^用户[0-9a-f]{4}$/]]) {
+		const user = `odd name ${nickName.length}`;
+		await sys.sandbox('PUT', 'user', { user, nickName });
+		const answer = await sys.call('POST', 'login', { json: await everything(user) });
+		assert.equal(answer.status, 200, answer.text);
+		assert.match(answer.body.data.userinfo.nickName, cleaned);
 	}
 });
 

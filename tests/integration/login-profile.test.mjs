@@ -44,6 +44,11 @@ test('a user chooses a name and a picture, and keeps them at the next login', as
 	assert.deepEqual([one.body.data.nickName, one.body.data.avatarUrl], ['只改名字', up.body.data.url]);
 });
 
+test('a name in the query may hold blanks and plus signs', async () => {
+	const answer = await sys.call('POST', 'profile', { headers: s.headers, body: '', query: { nickName: 'a + b' } });
+	assert.deepEqual([answer.status, answer.body.data?.nickName], [200, 'a + b'], answer.text);
+});
+
 test('names have 1 to 32 characters that can be seen', async () => {
 	for (const nickName of ['x', '字'.repeat(32), '🐼'.repeat(32), 'a b', 'مرحبا', '👨‍👩‍👧'])
 		assert.equal((await profile({ nickName })).status, 200, nickName);
@@ -121,7 +126,9 @@ test('a tunnel address names the room, and no two are alike', async () => {
 	assert.equal(a.data.connectUrl, a.url);
 	assert.notEqual(new URL(a.url).searchParams.get('ticket'), new URL(b.url).searchParams.get('ticket'));
 	assert.notEqual(a.data.tunnelId, b.data.tunnelId);
-	for (const room of ['', 'x'.repeat(65), 'a\u0001b'])
+	assert.match((await ask('?room=my+room%2B')).url, /&room=my%20room%2B$/);
+	assert.doesNotMatch((await ask('?room=')).url, /room=/);
+	for (const room of ['x'.repeat(65), 'a\u0001b'])
 		assert.equal((await sys.call('GET', 'tunnel', { headers: s.headers, query: { room } })).status, 400);
 	const dead = await sys.call('GET', 'tunnel');
 	assert.deepEqual([dead.status, dead.body.code, dead.body.data], [401, -1, {}]);

@@ -194,23 +194,30 @@ test('credentials may come in parts, and beside what a gateway adds', async () =
 	assert.equal(await shown({ ...s.headers, ...jwt }), 200);
 	assert.equal(await shown(jwt, { 'X-WX-Skey': s.both }), 200);
 	assert.equal(await shown({ 'x-wx-skey': s.both }, { 'X-WX-Id': 'somebody else' }), 200);
+	assert.equal(await shown({ 'x-wx-skey': 'undefined' }, { 'X-WX-Skey': s.both }), 200);
+	assert.equal(await shown({ 'x-wx-id': s.id, 'x-wx-skey': 'undefined' }, { 'X-WX-Id': s.id, 'X-WX-Skey': s.skey }), 200);
 	assert.equal(await shown(jwt), 401);
+	assert.equal(await shown({ 'x-wx-skey': 'undefined' }), 401);
 	assert.equal(await shown({ 'x-wx-id': s.id }, { 'X-WX-Skey': 'f'.repeat(64) }), 401);
 });
 
-test('a dead WeChat soon costs nobody a timeout', async (t) => {
-	const own = await startSystem({ web: 'nginx', config: { wechat: { timeout_ms: 300 } } });
+test('a WeChat that is dead is waited for by one at a time, and is asked as soon as it is back', async (t) => {
+	const own = await startSystem({ web: 'nginx', config: { wechat: { timeout_ms: 1500 } } });
 	t.after(() => own.stop());
 	const s = await own.login('before');
+	const logins = async (codes) => (await Promise.all(codes.map((code) => own.call('POST', 'login', { json: { code } }))))
+		.sort((a, b) => a.status - b.status);
+	const asked = async () => (await own.sandbox('GET', 'log')).counts['/sns/jscode2session'];
 	await own.fault('hang');
-	const asked = async () => (await own.sandbox('GET', 'log')).counts['/sns/jscode2session'] ?? 0;
-	let known = -1;
-	for (let i = 0; known !== await asked(); i++) {
-		assert.ok(i < 50, 'WeChat is asked again and again');
-		known = await asked();
-		const { status, body } = await own.call('POST', 'login', { json: { code: `x${i}` } });
-		assert.equal(status, 504);
-		assert.equal(body.error, 'ERR_WECHAT_TIMEOUT');
-	}
+	const before = await asked();
+	assert.deepEqual((await logins(['a', 'b', 'c', 'd', 'e'])).map(({ status }) => status), [504, 504, 504, 504, 504]);
+	const [busy, , waited] = await logins(['f', 'g', 'h']);
+	assert.deepEqual([busy.status, busy.body.error], [503, 'ERR_WECHAT_BUSY']);
+	assert.match(busy.headers.get('retry-after'), /^\d+$/);
+	assert.deepEqual([waited.status, waited.body.error], [504, 'ERR_WECHAT_TIMEOUT']);
+	assert.equal(await asked(), before + 6);
 	assert.ok(await alive(own, s));
+	await own.noFaults();
+	for (const user of ['first', 'second'])
+		await own.login(user);
 });

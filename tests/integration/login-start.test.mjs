@@ -224,6 +224,32 @@ test('a service manager may pass on the socket', async () => {
 	server.close();
 });
 
+test('as CGI it finds its own address by the variables that every web server tells', async (t) => {
+	const own = await startSystem({ web: null });
+	t.after(() => own.stop());
+	const login = async (variables) => {
+		const { stdout } = await run(['-c', own.file('wxchat.conf')], { env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET',
+			QUERY_STRING: `code=${await own.code('nameless')}`, HTTP_HOST: 'example.com', ...variables } });
+		const [, json] = stdout.split('\r\n\r\n');
+		return JSON.parse(json).data.userinfo.avatarUrl.replace(/[0-9a-f]+$/, '');
+	};
+	assert.equal(await login({ SCRIPT_NAME: '/cgi-bin/wxchat.cgi', PATH_INFO: '/login' }), 'http://example.com/cgi-bin/wxchat.cgi/avatar?uid=');
+	assert.equal(await login({ SCRIPT_NAME: '/chat/login' }), 'http://example.com/chat/avatar?uid=');
+	assert.equal(await login({ SCRIPT_NAME: '', PATH_INFO: '/login' }), 'http://example.com/avatar?uid=');
+	assert.equal(await login({ REQUEST_URI: '/weapp/login?a=/b', SCRIPT_NAME: '/x', PATH_INFO: '/y' }), 'http://example.com/weapp/avatar?uid=');
+});
+
+test('an Authorization that a rewrite of Apache\'s has renamed is read', async (t) => {
+	const own = await startSystem();
+	t.after(() => own.stop());
+	const { both } = await own.login('rewritten'), stranger = `${'0'.repeat(64)}.${'0'.repeat(64)}`;
+	const status = async (variables) => (await run(['-c', own.file('wxchat.conf')], { env: { GATEWAY_INTERFACE: 'CGI/1.1',
+		REQUEST_METHOD: 'GET', REQUEST_URI: '/user', HTTP_HOST: 'example.com', ...variables } })).stdout.match(/^Status: (\d+)/)[1];
+	assert.equal(await status({ REDIRECT_HTTP_AUTHORIZATION: `Bearer ${both}` }), '200');
+	assert.equal(await status({ HTTP_AUTHORIZATION: `Bearer ${stranger}`, REDIRECT_HTTP_AUTHORIZATION: `Bearer ${both}` }), '401');
+	assert.equal(await status({}), '401');
+});
+
 test('as CGI it hears nothing from a query but a request', async () => {
 	const cgi = (query, args) => run(args, { env: { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', REQUEST_URI: '/health',
 		QUERY_STRING: query, REMOTE_ADDR: '127.0.0.1' } });
@@ -236,6 +262,8 @@ test('as CGI it hears nothing from a query but a request', async () => {
 		assert.match(stdout, /^Status: 500 /, args.join(' '));
 		assert.ok(!stdout.includes(dir), 'the answer tells where things are');
 	}
+	for (const query of ['-c', '-t', '-V', '%2Dc', 'x+y'])	// a wrapper's arguments, which the query has nothing to do with
+		assert.match((await cgi(query, ['-c', file])).stdout, /^Status: 200 /, query);
 	// Apache puts backslashes before what a shell would read
 	const odd = path.join(dir, 'a;b.conf'), escaped = path.join(dir, 'a\\;b.conf');
 	fs.copyFileSync(file, escaped);

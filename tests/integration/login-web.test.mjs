@@ -109,6 +109,19 @@ for (const [web, login] of ways) {
 			}
 		});
 
+		test('rawData in the query is verified, whether its blanks or its plus signs came as plus signs', async () => {
+			await sys.sandbox('PUT', 'user', { user: 'blanks', nickName: 'a + b' });
+			for (const encode of [encodeURIComponent, (text) => new URLSearchParams({ a: text }).toString().slice(2),
+				(text) => encodeURI(text).replaceAll('&', '%26')]) {
+				const code = await sys.code('blanks');
+				const { rawData, signature } = await sys.wx('userinfo', 'blanks');
+				assert.ok(rawData.includes('a + b'), rawData);
+				const answer = await fetch(`${sys.weapp}/login?code=${code}&signature=${signature}&rawData=${encode(rawData)}`);
+				const body = await answer.json();
+				assert.deepEqual([answer.status, body.data?.userinfo?.nickName], [200, 'a + b'], JSON.stringify(body));
+			}
+		});
+
 		test('what is not there is 404, and other methods are 405', async () => {
 			const none = await sys.call('GET', 'nothing');
 			assert.equal(none.status, 404);

@@ -9,7 +9,8 @@ import * as files from './lib/files.mjs';
 import { appId, startSystem } from './lib/system.mjs';
 
 const token = 'pushtoken';
-const aesKey = crypto.randomBytes(32).toString('base64').slice(0, 43);
+// As the console makes them: letters and digits, of which the last says more than the 256 bits.
+const aesKey = `${crypto.randomBytes(99).toString('base64').replace(/[+/]/g, '').slice(0, 42)}9`;
 const sign = (...texts) => crypto.createHash('sha1').update(texts.sort().join('')).digest('hex');
 const signed = (nonce = String(Math.random())) => {
 	const timestamp = String(Math.floor(Date.now() / 1000));
@@ -84,6 +85,11 @@ describe('forgeries and mistakes', () => {
 		const answer = await sys.call('GET', 'message', { query: { ...signed(), echostr: '4375120948345356249' } });
 		assert.deepEqual([answer.status, answer.text], [200, '4375120948345356249']);
 		assert.match(answer.headers.get('content-type'), /^text\/plain/);
+		for (const [length, status] of [[256, 200], [4096, 200], [4097, 400]]) {
+			const long = await sys.call('GET', 'message', { query: { ...signed(), echostr: 'x'.repeat(length) } });
+			assert.equal(long.status, status, String(length));
+			assert.equal(long.text === 'x'.repeat(length), status === 200);
+		}
 	});
 
 	test('a replayed request is answered and not heard', async () => {
@@ -134,6 +140,13 @@ describe('forgeries and mistakes', () => {
 		for (const text of ['one', 'two', 'one'])
 			assert.equal((await post(JSON.stringify({ MsgType: 'event', Event: 'bare', text }), signed())).text, 'success');
 		assert.deepEqual(events(sys).filter((e) => e.event === 'bare').map((e) => e.data.text), ['one', 'two']);
+	});
+
+	test('a byte order mark before a message is passed over', async () => {
+		for (const body of [`\ufeff${event('json behind a mark')}`,
+			'\ufeff<xml><FromUserName>o</FromUserName><CreateTime>2</CreateTime><MsgType>event</MsgType><Event>xml behind a mark</Event></xml>'])
+			assert.equal((await post(body, signed())).text, 'success', body);
+		assert.deepEqual(events(sys).map((e) => e.event).filter((name) => /behind/.test(name)).sort(), ['json behind a mark', 'xml behind a mark']);
 	});
 
 	test('what could not be kept is heard when WeChat tells it again', async (t) => {

@@ -270,6 +270,18 @@ test('each request is answered by an object with its cid, and num is in every sy
 	assert.deepEqual([...new Set(hong.heard.filter((o) => o.event).map((o) => o.event))].sort(), ['welcome']);
 });
 
+test('a field of null is none', async () => {
+	const ming = await chat.join('小明', newRoom());
+	assert.equal((await ming.ask({ op: 'join', room: newRoom(), since: null, epoch: null })).event, 'welcome');
+	assert.equal((await ming.ask({ op: 'history', room: null, before: null, limit: null })).event, 'history');
+	ming.send({ text: true, content: 'without cid or room', cid: null, room: null });
+	ming.send({ text: true, content: 'another', cid: null });
+	const first = await ming.hear((o) => o.content === 'without cid or room' || o.event === 'refused');
+	assert.equal(first.id, 1, JSON.stringify(first));
+	assert.equal((await ming.hear((o) => o.content === 'another')).id, 2, 'no resend of the first');
+	assert.equal(await ming.refusal({ op: 'recall', id: null }), 'ERR_BAD_REQUEST');
+});
+
 test('one connection in several rooms: each message names its room, and there is a limit', async () => {
 	const [a, b, c, d] = [newRoom(), newRoom(), newRoom(), newRoom()];
 	const ming = await chat.join('小明', a), hong = await chat.join('小红', b);

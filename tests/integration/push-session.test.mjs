@@ -76,6 +76,10 @@ test('credentials are taken from headers, from the query in any case, as one val
 		[{}, { 'X-WX-Id': id, 'X-WX-Skey': skey, authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' }],
 		[{}, { 'X-WX-Skey': both, authorization: `Digest username="${'x'.repeat(300)}"` }],
 		[{}, { 'X-WX-Id': 'x'.repeat(65), authorization: `Bearer ${both}` }],
+		[{ 'X-WX-Skey': skey }, { 'X-WX-Id': id }],
+		[{ 'X-WX-Id': id }, { 'X-WX-Skey': skey }],
+		[{ 'X-WX-Id': id, 'X-WX-Skey': skey }, { 'X-WX-Id': id, 'X-WX-Skey': 'undefined' }],
+		[{ ticket: '' }, { 'X-WX-Skey': both }],
 	];
 	for (const [query, headers] of good) {
 		const client = chat.client({ room: newRoom(), ...query }, headers);

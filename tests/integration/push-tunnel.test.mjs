@@ -1,6 +1,7 @@
 // The Tunnel classes of both wafer SDKs, as their authors published them: connected through fcgi-login's tunnel route, in
 // the same rooms as everybody else.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 import { startChat } from './lib/chat.mjs';
@@ -157,6 +158,21 @@ async function rawTunnel(user, room) {
 	await new Promise((resolve) => socket.on('open', resolve));
 	return { socket, hear, send: (content, type = 'speak') => socket.send(`message:${JSON.stringify({ type, content })}`) };
 }
+
+test('a room has one name, by the tunnel and without it', async () => {
+	const { headers } = await chat.session('小明');
+	const welcomed = async (url, options) => {
+		const socket = new WebSocket(url, options), [welcome] = await once(socket, 'message');
+		socket.close();
+		return JSON.parse(welcome).room;
+	};
+	for (const [query, room] of [['?room=my+room', 'my room'], ['?room=my%2Broom', 'my+room'], ['?room=', 'lobby'], ['', 'lobby']]) {
+		const { body } = await chat.sys.call('GET', `tunnel${query}`, { headers });
+		assert.equal(body.code, 0, query);
+		assert.equal(await welcomed(body.url.replace('&dialect=tunnel', '')), room);
+		assert.equal(await welcomed(`${chat.url}${query}`, { headers }), room);
+	}
+});
 
 test('who speaks in no room is told so', async () => {
 	const tunnel = await rawTunnel('小明', '@private');

@@ -1,132 +1,119 @@
-/* test_breaker.c - a dead server costs a user a short wait, and soon none at all. */
+/* test_breaker.c - a dead server costs few users a wait, and a slow or a returning one is heard. */
 #include "unit.h"
 
 #include "shared/breaker.h"
 
-enum { TIMEOUT = 5000, DEAD = 7, GONE = 8 };
+enum { TIMEOUT = 5000 };
 
-static void fail_calls(struct breaker *b, int count, int reason, int64_t now_ms)
+static void calls(struct breaker *b, int count, bool has_answered)
 {
 	struct breaker_pass pass;
 
 	while (count-- > 0) {
-		pass = breaker_enter(b, TIMEOUT, now_ms);
+		pass = breaker_enter(b, TIMEOUT);
 		assert_true(pass.patience_ms > 0);
-		breaker_leave(b, &pass, reason, now_ms);
+		breaker_leave(b, &pass, has_answered);
 	}
 }
 
-static unsigned patience(struct breaker *b, int64_t now_ms)
+static void a_few_failures_change_nothing(void **state)
 {
-	return breaker_enter(b, TIMEOUT, now_ms).patience_ms;
-}
-
-static void a_first_failure_makes_the_next_wait_short(void **state)
-{
-	struct breaker_pass pass;
+	struct breaker_pass many[2 * BREAKER_FAILURES];
 	struct breaker b;
+	size_t i;
 
 	(void)state;
 	breaker_init(&b);
-	assert_int_equal(patience(&b, 0), TIMEOUT);
-	fail_calls(&b, 1, DEAD, 0);
-	pass = breaker_enter(&b, TIMEOUT, 1);
-	assert_int_equal(pass.patience_ms, BREAKER_SHORT_MS);
-	assert_int_equal(breaker_enter(&b, 300, 1).patience_ms, 300);
-	breaker_leave(&b, &pass, 0, 2);
-	assert_int_equal(patience(&b, 2), TIMEOUT);
+	calls(&b, BREAKER_FAILURES - 1, false);
+	calls(&b, 1, true);		/* not in a row */
+	calls(&b, BREAKER_FAILURES - 1, false);
+	for (i = 0; i < COUNT(many); i++) {
+		many[i] = breaker_enter(&b, TIMEOUT);
+		assert_int_equal(many[i].patience_ms, TIMEOUT);
+		assert_false(many[i].is_probe);
+	}
 	breaker_fini(&b);
 }
 
-static void several_failures_in_a_row_open_it(void **state)
-{
-	struct breaker_pass pass;
-	struct breaker b;
-
-	(void)state;
-	breaker_init(&b);
-	fail_calls(&b, BREAKER_FAILURES - 1, DEAD, 0);
-	pass = breaker_enter(&b, TIMEOUT, 0);
-	breaker_leave(&b, &pass, 0, 0);		/* not in a row */
-	fail_calls(&b, BREAKER_FAILURES - 1, DEAD, 0);
-	assert_true(patience(&b, 0) > 0);
-	fail_calls(&b, 1, GONE, 0);
-	pass = breaker_enter(&b, TIMEOUT, BREAKER_PAUSE_MS - 1);
-	assert_int_equal(pass.patience_ms, 0);
-	assert_int_equal(pass.reason, GONE);
-	breaker_fini(&b);
-}
-
-static void one_call_probes_after_the_pause(void **state)
+static void several_failures_in_a_row_let_one_call_through_at_a_time(void **state)
 {
 	struct breaker_pass probe;
-	struct breaker b;
-
-	(void)state;
-	breaker_init(&b);
-	fail_calls(&b, BREAKER_FAILURES, DEAD, 0);
-	probe = breaker_enter(&b, TIMEOUT, BREAKER_PAUSE_MS);
-	assert_int_equal(probe.patience_ms, TIMEOUT);
-	assert_int_equal(patience(&b, BREAKER_PAUSE_MS), 0);	/* the others do not */
-	assert_int_equal(patience(&b, 100 * BREAKER_PAUSE_MS), 0);
-	breaker_leave(&b, &probe, 0, BREAKER_PAUSE_MS + 1);
-	assert_int_equal(patience(&b, BREAKER_PAUSE_MS + 1), TIMEOUT);
-	breaker_fini(&b);
-}
-
-static void a_probe_that_fails_doubles_the_pause_up_to_a_limit(void **state)
-{
-	struct breaker_pass probe;
-	int64_t now = 0, pause = BREAKER_PAUSE_MS;
 	struct breaker b;
 	int i;
 
 	(void)state;
 	breaker_init(&b);
-	fail_calls(&b, BREAKER_FAILURES, DEAD, now);
-	for (i = 0; i < 6; i++) {
-		assert_int_equal(patience(&b, now + pause - 1), 0);
-		now += pause;
-		probe = breaker_enter(&b, TIMEOUT, now);
-		assert_int_equal(probe.patience_ms, TIMEOUT);
-		breaker_leave(&b, &probe, DEAD, now);
-		pause = pause * 2 < BREAKER_PAUSE_MAX_MS ? pause * 2 : BREAKER_PAUSE_MAX_MS;
+	calls(&b, BREAKER_FAILURES, false);
+	for (i = 0; i < 10; i++) {	/* whoever comes alone gets through */
+		probe = breaker_enter(&b, TIMEOUT);
+		assert_true(probe.is_probe);
+		assert_true(probe.patience_ms > 0);
+		assert_int_equal(breaker_enter(&b, TIMEOUT).patience_ms, 0);
+		assert_int_equal(breaker_enter(&b, TIMEOUT).patience_ms, 0);
+		breaker_leave(&b, &probe, false);
 	}
-	probe = breaker_enter(&b, TIMEOUT, now + pause);
-	breaker_leave(&b, &probe, 0, now + pause);
-	fail_calls(&b, BREAKER_FAILURES, DEAD, now);
-	assert_true(patience(&b, now + BREAKER_PAUSE_MS) > 0);	/* and begins anew after a success */
 	breaker_fini(&b);
 }
 
-static void calls_from_before_it_opened_prolong_nothing_but_may_close_it(void **state)
+static void every_other_probe_is_patient(void **state)
 {
-	struct breaker_pass early[3];
+	struct breaker_pass probe;
 	struct breaker b;
+	unsigned wanted;
 	int i;
 
 	(void)state;
 	breaker_init(&b);
-	for (i = 0; i < 3; i++)
-		early[i] = breaker_enter(&b, TIMEOUT, 0);
-	fail_calls(&b, BREAKER_FAILURES, DEAD, 0);
-	breaker_leave(&b, &early[0], DEAD, BREAKER_PAUSE_MS - 1);
-	assert_true(breaker_enter(&b, TIMEOUT, BREAKER_PAUSE_MS).is_probe);
-	breaker_leave(&b, &early[1], DEAD, BREAKER_PAUSE_MS);
-	assert_int_equal(patience(&b, BREAKER_PAUSE_MS), 0);	/* the probe is still out */
-	breaker_leave(&b, &early[2], 0, BREAKER_PAUSE_MS);
-	assert_int_equal(patience(&b, BREAKER_PAUSE_MS), TIMEOUT);
+	calls(&b, BREAKER_FAILURES, false);
+	for (i = 0; i < 10; i++) {
+		wanted = i % 2 ? TIMEOUT : BREAKER_SHORT_MS;
+		probe = breaker_enter(&b, TIMEOUT);
+		assert_int_equal(probe.patience_ms, wanted);
+		breaker_return(&b, &probe);	/* nothing was asked: the next one is the same */
+		probe = breaker_enter(&b, 300);
+		assert_int_equal(probe.patience_ms, 300);
+		breaker_return(&b, &probe);
+		probe = breaker_enter(&b, TIMEOUT);
+		assert_int_equal(probe.patience_ms, wanted);
+		breaker_leave(&b, &probe, false);
+	}
+	breaker_fini(&b);
+}
+
+static void the_first_answer_closes_it(void **state)
+{
+	struct breaker_pass probe, early[2];
+	struct breaker b;
+
+	(void)state;
+	breaker_init(&b);
+	early[0] = breaker_enter(&b, TIMEOUT);
+	early[1] = breaker_enter(&b, TIMEOUT);
+	calls(&b, BREAKER_FAILURES, false);
+	probe = breaker_enter(&b, TIMEOUT);
+	breaker_leave(&b, &probe, true);
+	assert_int_equal(breaker_enter(&b, TIMEOUT).patience_ms, TIMEOUT);
+	assert_false(breaker_enter(&b, TIMEOUT).is_probe);
+
+	calls(&b, BREAKER_FAILURES, false);
+	probe = breaker_enter(&b, TIMEOUT);
+	assert_int_equal(probe.patience_ms, BREAKER_SHORT_MS);	/* as if it were the first time */
+	breaker_leave(&b, &early[0], false);
+	assert_int_equal(breaker_enter(&b, TIMEOUT).patience_ms, 0);	/* the probe is still out */
+	breaker_leave(&b, &early[1], true);	/* a call that began before it opened may close it, too */
+	assert_int_equal(breaker_enter(&b, TIMEOUT).patience_ms, TIMEOUT);
+	breaker_leave(&b, &probe, true);
+	assert_int_equal(breaker_enter(&b, TIMEOUT).patience_ms, TIMEOUT);
 	breaker_fini(&b);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_first_failure_makes_the_next_wait_short),
-		cmocka_unit_test(several_failures_in_a_row_open_it),
-		cmocka_unit_test(one_call_probes_after_the_pause),
-		cmocka_unit_test(a_probe_that_fails_doubles_the_pause_up_to_a_limit),
-		cmocka_unit_test(calls_from_before_it_opened_prolong_nothing_but_may_close_it),
+		cmocka_unit_test(a_few_failures_change_nothing),
+		cmocka_unit_test(several_failures_in_a_row_let_one_call_through_at_a_time),
+		cmocka_unit_test(every_other_probe_is_patient),
+		cmocka_unit_test(the_first_answer_closes_it),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);

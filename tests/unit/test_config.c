@@ -107,12 +107,25 @@ static void long_values_stay_whole(void **state)
 	memset(value, 'v', sizeof(value));
 	value[sizeof(value) - 1] = '\0';
 	memcpy(value + 195, "\xe4\xbd\xa0 = [x] ", 10);
-	snprintf(text, sizeof(text), LOGIN "message_token = %s\n[push]\nmoderators = after\n", value);
+	snprintf(text, sizeof(text), LOGIN "message_token = %s\n[push]\ndefault_room = after\n", value);
 	c = load(text, CONFIG_FOR_LOGIN);
 	if (!c)
 		fail_msg("%s", why);
 	assert_string_equal(c->wechat.message_token, value);
-	assert_string_equal(c->push.moderators, "after");
+	assert_string_equal(c->push.default_room, "after");
+	config_free(c);
+}
+
+static void uids_are_put_into_small_letters(void **state)
+{
+	struct config *c = load(LOGIN "[push]\nmoderators = 8E593C1B4843E2673EE6, 00000000000000000001 8e593c1b4843e2673ee7\n", CONFIG_FOR_LOGIN);
+
+	(void)state;
+	if (!c)
+		fail_msg("%s", why);
+	assert_true(config_list_has(c->push.moderators, "8e593c1b4843e2673ee6"));
+	assert_true(config_list_has(c->push.moderators, "00000000000000000001"));
+	assert_true(config_list_has(c->push.moderators, "8e593c1b4843e2673ee7"));
 	config_free(c);
 }
 
@@ -194,6 +207,11 @@ static void mistakes_are_named_with_their_place(void **state)
 		{ "no scheme before the sign", "[push]\norigins = ://a\n", "is not an Origin" },
 		{ "a colon where there is none", "[push]\norigins = a:b\n", "is not an Origin" },
 		{ "an origin past ASCII", "[push]\norigins = https://\xe4\xbd\xa0.cn\n", "is not an Origin" },
+		{ "no uid", "[push]\nmoderators = zzz\n",
+		  ":5: moderators: \"zzz\" is not a uid; uids of 20 hexadecimal digits with blanks or commas between them are allowed" },
+		{ "a uid cut short", "[push]\nmoderators = 8e593c1b4843e2673ee6, 8e593c1b4843e2673ee\n", ":5: moderators: \"8e593c1b4843e2673ee\" is not a uid" },
+		{ "two uids in one", "[push]\nmoderators = 8e593c1b4843e2673ee68e593c1b4843e2673ee6\n", "is not a uid" },
+		{ "everybody a moderator", "[push]\nmoderators = *\n", ":5: moderators: \"*\" is not a uid" },
 		{ "no store", "[session]\nstore = /var/lib\n", ":5: store: is no store that is known; lmdb:DIRECTORY" },
 		{ "a store nowhere", "[session]\nstore = lmdb:\n", ":5: store: is no store that is known" },
 		{ "no address", "[login]\ntrusted_proxies = 10.0.0.1, ::1 proxy\n",
@@ -520,6 +538,7 @@ int main(void)
 		cmocka_unit_test(defaults_hold_where_nothing_is_said),
 		cmocka_unit_test(the_file_is_read_as_people_write_it),
 		cmocka_unit_test(long_values_stay_whole),
+		cmocka_unit_test(uids_are_put_into_small_letters),
 		cmocka_unit_test(mistakes_are_named_with_their_place),
 		cmocka_unit_test(required_keys_are_missed_where_they_should_be),
 		cmocka_unit_test(each_program_needs_only_its_own),

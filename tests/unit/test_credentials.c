@@ -87,6 +87,8 @@ static void the_query_is_read(void **state)
 		{ "the skey alone", "X-WX-Skey=" PAIR, 0 },
 		{ "percent-encoded", "X-WX-Skey=" ID "%2E" SKEY, 0 },
 		{ "an id alone is malformed", "X-WX-Id=" ID, -EINVAL },
+		{ "an id that is none, beside a pair", "X-WX-Id=x&X-WX-Skey=" PAIR, 0 },
+		{ "two ids that disagree", "X-WX-Id=" OTHER_ID "&X-WX-Skey=" PAIR, -EINVAL },
 		{ "empty ones are absent", "X-WX-Id=&X-WX-Skey=", -ENOENT },
 		{ "too long an id is malformed", "X-WX-Id=" ID "0&X-WX-Skey=" SKEY, -EINVAL },
 		{ "too long a skey is malformed", "X-WX-Skey=" PAIR "0", -EINVAL },
@@ -101,7 +103,48 @@ static void the_query_is_read(void **state)
 		size_t len;
 		char *query = exact_text(rows[i].query, &len);
 
-		check(rows[i].sentence, credentials_from_query(query, len, &c), rows[i].result, &c);
+		check(rows[i].sentence, credentials_find(NULL, NULL, NULL, query, len, &c), rows[i].result, &c);
+		free(query);
+	}
+}
+
+static void headers_and_query_complete_each_other(void **state)
+{
+	static const struct {
+		const char *sentence, *id, *skey, *authorization, *query;
+		int result;
+	} rows[] = {
+		{ "nothing anywhere", NULL, "", NULL, "room=lobby&X-WX-Id=", -ENOENT },
+		{ "the id in a header, the skey in the query", ID, NULL, NULL, "X-WX-Skey=" SKEY, 0 },
+		{ "the skey in a header, the id in the query", NULL, SKEY, NULL, "X-WX-Id=" ID, 0 },
+		{ "the id in a header, both in the query", ID, NULL, NULL, "X-WX-Skey=" PAIR, 0 },
+		{ "the headers count before the query", ID, SKEY, NULL, "X-WX-Id=" OTHER_ID "&X-WX-Skey=" OTHER_SKEY, 0 },
+		{ "a bearer token counts before the query", NULL, NULL, "Bearer " PAIR, "X-WX-Id=" OTHER_ID "&X-WX-Skey=" OTHER_SKEY, 0 },
+		{ "half of a header's credentials leaves the query's whole", OTHER_ID, NULL, NULL, "X-WX-Id=" ID "&X-WX-Skey=" SKEY, 0 },
+		{ "a mangled skey in a header is none", NULL, "[object Object]", NULL, "X-WX-Skey=" PAIR, 0 },
+		{ "a mangled skey beside a good id is none", ID, "undefined", NULL, "X-WX-Skey=" SKEY, 0 },
+		{ "a mangled id in a header is none", "undefined", SKEY, NULL, "X-WX-Id=" ID, 0 },
+		{ "a mangled id beside a pair is none", "undefined", PAIR, NULL, "", 0 },
+		{ "a mangled skey leaves the bearer token", NULL, "undefined", "Bearer " PAIR, "", 0 },
+		{ "a bearer token that is no hex is none", ID, SKEY, "Bearer z" OTHER_ID_TAIL "." SKEY, "", 0 },
+		{ "two headers that a web server joined are none", NULL, PAIR ", " OTHER_ID "." SKEY, NULL, "X-WX-Skey=" PAIR, 0 },
+		{ "headers that disagree leave the query", NULL, OTHER_ID "." SKEY, "Bearer " OTHER_ID "." OTHER_SKEY, "X-WX-Skey=" PAIR, 0 },
+		{ "headers that disagree are no good alone", NULL, PAIR, "Bearer " ID "." OTHER_SKEY, "", -EINVAL },
+		{ "mangled ones alone are no good", NULL, "undefined", NULL, "", -EINVAL },
+		{ "mangled ones everywhere are no good", "x", "y", NULL, "X-WX-Id=x&X-WX-Skey=y", -EINVAL },
+		{ "half in the header and the same half in the query", ID, NULL, NULL, "X-WX-Id=" ID, -EINVAL },
+		{ "somebody else's Authorization is nothing", NULL, NULL, "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "", -ENOENT },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct credentials c = { 0 };
+		size_t len;
+		char *query = exact_text(rows[i].query, &len);
+
+		check(rows[i].sentence, credentials_find(rows[i].id, rows[i].skey, rows[i].authorization, query, len, &c),
+		      rows[i].result, &c);
 		free(query);
 	}
 }
@@ -111,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_form_is_read),
 		cmocka_unit_test(the_query_is_read),
+		cmocka_unit_test(headers_and_query_complete_each_other),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);

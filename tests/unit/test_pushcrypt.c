@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 
 #include "crypto.h"
 #include "encode.h"
@@ -39,6 +40,49 @@ static void official_signatures_fit(void **state)
 		if (pushcrypt_signed("AAAAA", rows[i].timestamp, rows[i].nonce, rows[i].encrypted,
 				     rows[i].signature) != rows[i].fits)
 			ROW_FAILS(rows[i].sentence, "expected %d", rows[i].fits);
+}
+
+/* As PHP, Java, Node and Python decode it, and WeChat itself: what the last character has too much is dropped. */
+static void a_key_may_end_in_any_letter_or_digit(void **state)
+{
+	static const char last[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	char text[] = "q7XvT0bLm4RkZp2WcYs9HdNf6GjUe1QaVx8EtBi3Mo?=";
+	uint8_t ours[PUSH_KEY_LEN], theirs[PUSH_KEY_LEN + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(last) - 1; i++) {
+		text[42] = last[i];
+		text[43] = '=';
+		assert_int_equal(EVP_DecodeBlock(theirs, (const unsigned char *)text, 44), sizeof(theirs));
+		text[43] = '\0';
+		assert_int_equal(pushcrypt_key(text, ours), 0);
+		if (memcmp(ours, theirs, sizeof(ours)) != 0)
+			ROW_FAILS(text, "last byte %02x instead of %02x", ours[31], theirs[31]);
+	}
+}
+
+static void forty_three_characters_of_base64_are_a_key(void **state)
+{
+	static const char whole[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", letter[] = "q7XvT0bLm4RkZp2WcYs9HdNf6GjUe1QaVx8EtBi3Mo9";
+	uint8_t ours[PUSH_KEY_LEN];
+	char text[45];
+
+	(void)state;
+	assert_int_equal(pushcrypt_key(whole, ours), 0);
+	assert_memory_equal(ours, key, sizeof(ours));
+	assert_int_equal(pushcrypt_key(letter, ours), 0);
+	assert_int_equal(ours[31], 0x8f);	/* o9=, as Python decodes it */
+	for (size_t len = 0; len < 43; len++) {
+		snprintf(text, sizeof(text), "%.*s", (int)len, whole);
+		assert_int_equal(pushcrypt_key(text, ours), -EINVAL);
+	}
+	snprintf(text, sizeof(text), "%sA", whole);
+	assert_int_equal(pushcrypt_key(text, ours), -EINVAL);
+	for (size_t at = 0; at < 43; at++) {
+		snprintf(text, sizeof(text), "%s", whole);
+		text[at] = '=';
+		assert_int_equal(pushcrypt_key(text, ours), -EINVAL);
+	}
 }
 
 static void the_official_message_opens(void **state)
@@ -117,6 +161,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(official_signatures_fit),
+		cmocka_unit_test(a_key_may_end_in_any_letter_or_digit),
+		cmocka_unit_test(forty_three_characters_of_base64_are_a_key),
 		cmocka_unit_test(the_official_message_opens),
 		cmocka_unit_test(a_message_for_others_stays_closed),
 		cmocka_unit_test(lengths_inside_are_not_believed),

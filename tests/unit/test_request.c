@@ -279,6 +279,8 @@ static void fields_are_found_wherever_they_are(void **state)
 		{ "null in JSON too", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/json", "{\"code\":null}", NULL, 0 },
 		{ "a plus sign in the query stays", "X=", "QUERY_STRING=code=a+b", "CONTENT_TYPE=", "", "a+b", 0 },
 		{ "a number in JSON is malformed", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/json", "{\"code\":5}", NULL, 1 },
+		{ "in JSON behind a byte order mark", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/json", "\xef\xbb\xbf {\"code\":\"j\"}", "j", 0 },
+		{ "a byte order mark is no body", "X=", "QUERY_STRING=code=q", "CONTENT_TYPE=application/json", "\xef\xbb\xbf", "q", 0 },
 		{ "a broken escape is malformed", "X=", "QUERY_STRING=code=%4", "CONTENT_TYPE=", "", NULL, 1 },
 		{ "an escaped NUL is malformed", "X=", "QUERY_STRING=code=a%00", "CONTENT_TYPE=", "", NULL, 1 },
 		{ "nowhere", "X=", "QUERY_STRING=codes=q", "CONTENT_TYPE=application/json", "{\"Code\":\"j\"}", NULL, 0 },
@@ -299,6 +301,39 @@ static void fields_are_found_wherever_they_are(void **state)
 		value = params_get(&p, "X-WX-Code", "code");
 		if (!value != !rows[i].value || (value && strcmp(value, rows[i].value) != 0) || p.is_bad != rows[i].is_bad)
 			ROW_FAILS(rows[i].sentence, "%s, bad %d", value ? value : "none", p.is_bad);
+		params_fini(&p);
+	}
+}
+
+static void plus_signs_in_words_are_blanks(void **state)
+{
+	static const struct {
+		const char *sentence, *header, *query, *type, *body, *words, *encoded;
+	} rows[] = {
+		{ "in a header", "HTTP_X_WX_RAWDATA=a+b%2B", "QUERY_STRING=", "CONTENT_TYPE=", "", "a b+", "a+b+" },
+		{ "in the query", "X=", "QUERY_STRING=rawdata=a+b%2B", "CONTENT_TYPE=", "", "a b+", "a+b+" },
+		{ "in the query by the header's name", "X=", "QUERY_STRING=X-WX-RawData=a+b%2B", "CONTENT_TYPE=", "", "a b+", "a+b+" },
+		{ "in a form, whatever is wanted", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/x-www-form-urlencoded",
+		  "rawData=a+b%2B", "a b+", "a b+" },
+		{ "not in JSON", "X=", "QUERY_STRING=", "CONTENT_TYPE=application/json", "{\"rawData\":\"a+b%2B\"}", "a+b%2B", "a+b%2B" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char length[40];
+		char *variables[] = { "REQUEST_METHOD=POST", (char *)rows[i].header, (char *)rows[i].query, (char *)rows[i].type, length, NULL };
+		const char *words, *encoded;
+		struct request rq;
+		struct params p;
+		struct body b;
+
+		snprintf(length, sizeof(length), "CONTENT_LENGTH=%zu", strlen(rows[i].body));
+		open_request(&rq, &b, variables, rows[i].body, 100);
+		assert_int_equal(params_init(&p, &rq, 1000), ERR_NONE);
+		words = params_get_words(&p, "X-WX-RawData", "rawData");
+		encoded = params_get_encoded(&p, "X-WX-RawData", "rawData");
+		if (!words || !encoded || strcmp(words, rows[i].words) != 0 || strcmp(encoded, rows[i].encoded) != 0)
+			ROW_FAILS(rows[i].sentence, "%s, %s", words ? words : "none", encoded ? encoded : "none");
 		params_fini(&p);
 	}
 }
@@ -366,6 +401,7 @@ int main(void)
 		cmocka_unit_test(an_answer_is_a_head_and_a_body),
 		cmocka_unit_test(no_value_makes_a_second_header),
 		cmocka_unit_test(fields_are_found_wherever_they_are),
+		cmocka_unit_test(plus_signs_in_words_are_blanks),
 		cmocka_unit_test(headers_carry_chinese_in_escapes),
 		cmocka_unit_test(bodies_that_hold_no_fields_are_refused),
 	};

@@ -17,6 +17,8 @@ static void heads_are_read(void **state)
 		{ "an operation is named", "{\"op\":\"join\",\"room\":\"r\",\"cid\":\"c\"}", NULL, "c", "r", "join", 3 },
 		{ "an operation's name is a string", "{\"op\":1,\"cid\":\"c\"}", "op", "c", NULL, NULL, 2 },
 		{ "a cid is a string", "{\"cid\":1}", "cid", "", NULL, NULL, 1 },
+		{ "null is none", "{\"cid\":null,\"room\":null}", NULL, "", NULL, NULL, 2 },
+		{ "null is none beside an operation", "{\"op\":\"history\",\"cid\":null,\"room\":null}", NULL, "", NULL, "history", 3 },
 		{ "half a surrogate pair is no cid", "{\"cid\":\"\\ud800\"}", "cid", "", NULL, NULL, 1 },
 		{ "nor is the other half", "{\"cid\":\"a\\udc00\",\"op\":\"ping\"}", "cid", "", NULL, "ping", 2 },
 		{ "nor what becomes of either on its way", "{\"cid\":\"\xef\xbf\xbd\"}", "cid", "", NULL, NULL, 1 },

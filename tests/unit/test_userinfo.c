@@ -1,7 +1,10 @@
 /* test_userinfo.c - what WeChat signs and encrypts about users, with WeChat's own vectors. */
 #include "unit.h"
 
+#include <openssl/evp.h>
+
 #include "crypto.h"
+#include "encode.h"
 #include "fcgi-login/userinfo.h"
 
 /* WeChat's documentation of the signature */
@@ -112,6 +115,58 @@ static void whatever_does_not_fit_stays_closed(void **state)
 	}
 }
 
+/* Encrypted as WeChat does it, under key and iv; to be freed. */
+static char *sealed(const char *plain)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	unsigned char raw_key[18], raw_iv[18], *cipher = malloc(strlen(plain) + 16);
+	char *text = malloc((strlen(plain) + 16) * 2);
+	int n, last;
+
+	assert_true(ctx && cipher && text);
+	assert_int_equal(EVP_DecodeBlock(raw_key, (const unsigned char *)key, 24), 18);
+	assert_int_equal(EVP_DecodeBlock(raw_iv, (const unsigned char *)iv, 24), 18);
+	assert_true(EVP_EncryptInit_ex(ctx, EVP_aes_128_cbc(), NULL, raw_key, raw_iv));
+	assert_true(EVP_EncryptUpdate(ctx, cipher, &n, (const unsigned char *)plain, (int)strlen(plain)));
+	assert_true(EVP_EncryptFinal_ex(ctx, cipher + n, &last));
+	EVP_CIPHER_CTX_free(ctx);
+	base64_encode(cipher, (size_t)(n + last), text);
+	free(cipher);
+	return text;
+}
+
+static void watermark_and_openid_are_judged(void **state)
+{
+	static const struct {
+		const char *sentence, *plain;
+		int opens;
+	} rows[] = {
+		{ "both", "{\"openId\":\"o1\",\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\",\"timestamp\":1477314187}}", 1 },
+		{ "a watermark without a time", "{\"openId\":\"o1\",\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\"}}", 1 },
+		{ "a time that is no number", "{\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\",\"timestamp\":null}}", 1 },
+		{ "no openId", "{\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\"}}", 1 },
+		{ "an openId of null", "{\"openId\":null,\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\"}}", 1 },
+		{ "an empty openId", "{\"openId\":\"\",\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\"}}", 1 },
+		{ "somebody else's openId", "{\"openId\":\"o2\",\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\"}}", 0 },
+		{ "an openId that is no text", "{\"openId\":1,\"watermark\":{\"appid\":\"wx4f4bc4dec97d474b\"}}", 0 },
+		{ "no watermark", "{\"openId\":\"o1\"}", 0 },
+		{ "a watermark without appid", "{\"openId\":\"o1\",\"watermark\":{\"timestamp\":1477314187}}", 0 },
+		{ "somebody else's watermark", "{\"openId\":\"o1\",\"watermark\":{\"appid\":\"wx0000000000000000\"}}", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *text = sealed(rows[i].plain);
+		struct json_object *info = userinfo_open(text, iv, key, app_id, "o1");
+		int opened = info != NULL;
+
+		json_object_put(info);
+		free(text);
+		if (opened != rows[i].opens)
+			ROW_FAILS(rows[i].sentence, "it %s", opened ? "opens" : "does not open");
+	}
+}
+
 static void blanks_in_base64_were_plus_signs(void **state)
 {
 	char *text = exact(encrypted, sizeof(encrypted));
@@ -167,6 +222,7 @@ int main(void)
 		cmocka_unit_test(the_official_data_opens),
 		cmocka_unit_test(a_phone_number_opens_without_openid),
 		cmocka_unit_test(whatever_does_not_fit_stays_closed),
+		cmocka_unit_test(watermark_and_openid_are_judged),
 		cmocka_unit_test(blanks_in_base64_were_plus_signs),
 		cmocka_unit_test(every_shortened_text_is_refused),
 		cmocka_unit_test(plausible_data_has_whole_base64),

@@ -118,9 +118,29 @@ static void a_prefix_never_ends_inside_a_character(void **state)
 	assert_int_equal(utf8_prefix("", 0, 100), 0);
 }
 
+static void a_byte_order_mark_is_three_bytes_at_the_beginning(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t mark;
+	} marks[] = { { "\xef\xbb\xbf{}", 3 }, { "\xef\xbb\xbf", 3 }, { "\xef\xbb", 0 }, { "\xef", 0 }, { "", 0 }, { "{\xef\xbb\xbf}", 0 },
+		    { "\xef\xbb\xbe{}", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(marks); i++) {
+		size_t len;
+		char *text = exact_text(marks[i].text, &len);
+
+		if (utf8_mark(text, len) != marks[i].mark)
+			ROW_FAILS(marks[i].text, "%zu", utf8_mark(text, len));
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_byte_order_mark_is_three_bytes_at_the_beginning),
 		cmocka_unit_test(each_row_holds_whole_and_piecewise),
 		cmocka_unit_test(a_bad_byte_is_found_as_soon_as_it_arrives),
 		cmocka_unit_test(half_a_character_is_not_valid_but_may_become_so),

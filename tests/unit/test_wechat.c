@@ -11,6 +11,8 @@
 
 #define KEY "HyVFkGl5F5OQWJZZaNzBBg=="
 #define GOOD "{\"openid\":\"oGZUI0egBJY1zhBYw2KhdUfwVJJE\",\"session_key\":\"" KEY "\""
+#define TEN(x) x x x x x x x x x x
+#define DEEP TEN("[") TEN("[") TEN("[") TEN("[") TEN("[") TEN("[") "[[" "1" "]]" TEN("]") TEN("]") TEN("]") TEN("]") TEN("]") TEN("]")	/* 62 */
 #define TOKEN "{\"access_token\":\"T1\",\"expires_in\":7200}"
 
 static char base[64], secret[] = "0123456789abcdef0123456789abcdef", app_id[] = "wx0123456789abcdef", none[] = "";
@@ -90,6 +92,15 @@ static void the_answers_to_a_code(void **state)
 		{ "a wrong appid", { { CANNED_JSON, "{\"errcode\":40013}" } }, 1, ERR_WECHAT_BAD_ANSWER, 40013, "" },
 		{ "an errcode unheard of", { { CANNED_JSON, GOOD ",\"errcode\":12345}" } }, 1, ERR_WECHAT_BAD_ANSWER, 12345, "" },
 		{ "an errcode that is no number", { { CANNED_JSON, GOOD ",\"errcode\":\"none\"}" } }, 1, ERR_WECHAT_BAD_ANSWER, 0, "" },
+		{ "an errcode of 0.0", { { CANNED_JSON, GOOD ",\"errcode\":0.0}" } }, 1, ERR_NONE, 0, "" },
+		{ "an errcode of 40029.0", { { CANNED_JSON, "{\"errcode\":40029.0}" } }, 1, ERR_LOGIN_FAILED, 40029, "" },
+		{ "an errcode that is no whole number", { { CANNED_JSON, GOOD ",\"errcode\":0.5}" } }, 1, ERR_WECHAT_BAD_ANSWER, 0, "" },
+		{ "a field nested deep that nobody asked for", { { CANNED_JSON, GOOD ",\"more\":" DEEP "}" } }, 1, ERR_NONE, 0, "" },
+		{ "one nested beyond all reason", { { CANNED_JSON, GOOD ",\"more\":[[" DEEP "]]}" } }, 1, ERR_WECHAT_BAD_ANSWER, 0, "" },
+		{ "bytes that are no UTF-8", { { CANNED_JSON, "{\"errcode\":40029,\"errmsg\":\"\xff\xc4\xe3, rid: 61c05c98-5cdac400-66abc4d5\"}" } },
+		  1, ERR_LOGIN_FAILED, 40029, "61c05c98-5cdac400-66abc4d5" },
+		{ "bytes that are no UTF-8 in an openid", { { CANNED_JSON, "{\"openid\":\"o\xff\",\"session_key\":\"" KEY "\"}" } },
+		  1, ERR_WECHAT_BAD_ANSWER, 0, "" },
 		{ "an errcode of null is none", { { CANNED_JSON, GOOD ",\"errcode\":null}" } }, 1, ERR_NONE, 0, "" },
 		{ "a unionid of null is none", { { CANNED_JSON, GOOD ",\"unionid\":null}" } }, 1, ERR_NONE, 0, "" },
 		{ "a byte order mark", { { CANNED_JSON, "\xef\xbb\xbf" GOOD "}" } }, 1, ERR_NONE, 0, "" },
@@ -169,18 +180,32 @@ static void a_huge_answer_is_cut_off(void **state)
 	end();
 }
 
-static void silence_ends_in_time_and_then_at_once(void **state)
+static void silence_ends_in_time_and_soon_only_one_waits_for_it(void **state)
 {
-	static const struct canned_step steps[] = { { CANNED_HANG, "" } };
+	static const struct canned_step steps[] = {
+		{ CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_HANG, "" },
+		{ CANNED_HANG, "" }, { CANNED_HANG, "" }, { CANNED_JSON, GOOD "}" },
+	};
+	enum error probe = ERR_COUNT, other = ERR_COUNT;
+	struct wechat_exchange first = { .done = on_exchanged, .arg = &probe }, second = { .done = on_exchanged, .arg = &other };
 	struct wechat_identity who;
-	size_t asked, i;
+	struct http_loop *loop;
+	size_t i;
 
 	(void)state;
-	begin(steps, 1, NULL, 150);
-	for (i = 0; i < 8; i++)
+	begin(steps, COUNT(steps), NULL, 150);
+	for (i = 0; i < 6; i++)	/* alone, one is always asked for */
 		assert_int_equal(wechat_code2session(w, "c", &who, &told), ERR_WECHAT_TIMEOUT);
-	asked = canned_count(server);
-	assert_int_equal(asked, 5);	/* and the others were not asked for */
+	assert_int_equal(canned_count(server), 6);
+	config.wechat.timeout_ms = 1000;
+	assert_int_equal(http_loop_start(4, 1000, &loop), 0);
+	wechat_code2session_later(shared, loop, "c", &first);
+	wechat_code2session_later(shared, loop, "c", &second);
+	assert_int_equal(other, ERR_WECHAT_BUSY);	/* at once */
+	assert_true(http_loop_stop(loop, 20000));
+	assert_int_equal(probe, ERR_WECHAT_TIMEOUT);
+	assert_int_equal(canned_count(server), 7);
+	assert_int_equal(wechat_code2session(w, "c", &who, &told), ERR_NONE);	/* it is back */
 	end();
 }
 
@@ -488,7 +513,7 @@ int main(void)
 		cmocka_unit_test(the_answers_to_a_code),
 		cmocka_unit_test(the_question_is_escaped),
 		cmocka_unit_test(a_huge_answer_is_cut_off),
-		cmocka_unit_test(silence_ends_in_time_and_then_at_once),
+		cmocka_unit_test(silence_ends_in_time_and_soon_only_one_waits_for_it),
 		cmocka_unit_test(a_retry_stays_within_the_time),
 		cmocka_unit_test(nobody_there_is_a_bad_answer),
 		cmocka_unit_test(a_token_is_fetched_once_and_kept),
