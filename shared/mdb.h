@@ -83,7 +83,7 @@ void mdb_committer_stop(struct mdb *m);
 /* As mdb_write, but done is called once it is on disk or has failed, in a thread that commits: it must be short, and write
  * nothing to m.  When MDB_LATER_MAX wait already nothing is written, and done is called with -EBUSY before this returns.
  * Without a committer this waits, and done is called before it returns. */
-enum { MDB_LATER_MAX = 256 };
+enum { MDB_LATER_MAX = 1024 };	/* a second of a busy host: what it refuses has spent its code */
 void mdb_write_later(struct mdb *m, struct mdb_job *job);
 
 /* The number of the last committed transaction, by whichever process. */

@@ -351,8 +351,8 @@ test('a banned user and a banned address are told so', async (t) => {
 });
 
 test('while the disk stalls, a login that would be one too many is refused at once, and the others are served after', async (t) => {
-	const waiting = 256;
-	const own = await startSystem({ web: null, config: { login: { threads: 16, queue_max: 300, rate_per_address: 0, rate_per_user: 0 } } });
+	const waiting = 1024;
+	const own = await startSystem({ web: null, config: { login: { threads: 16, queue_max: 1024, rate_per_address: 0, rate_per_user: 0 } } });
 	t.after(() => own.stop());
 	const holding = path.join(dir, 'holding');
 	execFileSync('cc', ['-std=c11', '-o', holding, path.join(root, 'tests/fault/holding.c'), '-llmdb']);
