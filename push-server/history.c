@@ -17,7 +17,7 @@
 #include "crypto.h"
 #include "history_internal.h"
 
-enum { BOOT_ID_MAX = 64, CLAIM_WAIT_MS = 1000 };
+enum { BOOT_ID_MAX = 64, CLAIM_WAIT_MS = 3000 };
 
 static const char schema[] = "push-server history 1";
 
