@@ -62,9 +62,6 @@ if [ -n "$files" ]; then
 	[ $status -eq 0 ] || [ $((${node_failed:-0} + ${cancelled:-0})) -gt 0 ] || failed=$((failed + 1))
 fi
 
-if [ $skipped -gt 0 ]; then
-	echo "$passed passed, $failed failed, $skipped skipped"
-else
-	echo "$passed passed, $failed failed"
-fi
+[ $skipped -eq 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
