@@ -111,6 +111,8 @@ void conn_free(struct conn *c)
 	tls_free(c->tls);
 	relay_unref(c->relay);
 	catchup_free(c);
+	if (c->wish)
+		explicit_bzero(c->wish, strlen(c->wish));
 	free(c->wish);
 	free(c->more);
 	free(c);

@@ -94,6 +94,7 @@ static void socketio_connected(struct conn *c, struct json_object *auth)
 	}
 	buf_free(&packet);
 	buf_free(&since);
+	explicit_bzero(wish, strlen(wish));	/* credentials may stand in a query */
 	free(wish);
 }
 

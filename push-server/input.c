@@ -27,7 +27,7 @@ void input_free(struct input *in)
 	if (!in)
 		return;
 	buf_free(&in->message);
-	buf_free(&in->held);
+	buf_wipe(&in->held);	/* a handshake, with credentials, is held here until it is whole */
 	free(in);
 }
 

@@ -175,7 +175,7 @@ static void credential_text(struct slice header, char *out, size_t size)
 static int upgrade_credentials(struct worker *w, const struct handshake *h, struct credentials *out)
 {
 	char id[2 * SESSION_ID_LEN + 1], skey[2 * SESSION_ID_LEN + SKEY_TEXT_LEN + 2], bearer[256], ticket[65];
-	int len;
+	int len, r;
 
 	if (h->credentials_differ)
 		return -EINVAL;
@@ -189,7 +189,10 @@ static int upgrade_credentials(struct worker *w, const struct handshake *h, stru
 	credential_text(h->wx_id, id, sizeof(id));
 	credential_text(h->wx_skey, skey, sizeof(skey));
 	credential_text(h->authorization, bearer, sizeof(bearer));
-	return credentials_find(id, skey, bearer, h->query.p, h->query.len, out) == 0 ? 0 : -ENOENT;
+	r = credentials_find(id, skey, bearer, h->query.p, h->query.len, out) == 0 ? 0 : -ENOENT;
+	explicit_bzero(skey, sizeof(skey));
+	explicit_bzero(bearer, sizeof(bearer));
+	return r;
 }
 
 static void upgrade_enter(struct conn *c, const struct handshake *h)
