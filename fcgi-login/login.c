@@ -31,7 +31,6 @@ struct login {
 	struct call *call;
 	struct params params;
 	const char *code, *encrypted, *iv, *raw, *signature;	/* NULL when absent */
-	const char *raw_plus;		/* raw, should its plus signs be no blanks */
 	struct wechat_exchange exchange;
 	struct json_object *info;	/* verified, or NULL */
 	struct store_login made;
@@ -53,7 +52,6 @@ static enum error login_read(struct call *c, struct login *lg)
 	lg->encrypted = params_get(p, "X-WX-Encrypted-Data", "encryptedData");
 	lg->iv = params_get(p, "X-WX-IV", "iv");
 	lg->raw = params_get_words(p, "X-WX-RawData", "rawData");
-	lg->raw_plus = params_get_encoded(p, "X-WX-RawData", "rawData");
 	lg->signature = params_get(p, "X-WX-Signature", "signature");
 	if (p->is_bad)
 		return call_fail(c, ERR_BAD_REQUEST, "a field is malformed: texts are wanted, percent-encoded in headers");
@@ -115,8 +113,8 @@ static bool login_signed(struct login *lg)
 
 	if (userinfo_signed(lg->raw, strlen(lg->raw), key, lg->signature))
 		return true;
-	lg->raw = lg->raw_plus;
-	return userinfo_signed(lg->raw, strlen(lg->raw), key, lg->signature);
+	lg->raw = params_get_encoded(&lg->params, "X-WX-RawData", "rawData");
+	return lg->raw && userinfo_signed(lg->raw, strlen(lg->raw), key, lg->signature);
 }
 
 /* Everything that the client sent is verified before any of it is believed. */

@@ -261,6 +261,25 @@ static void no_value_makes_a_second_header(void **state)
 	answer_free(&a);
 }
 
+/* A POST, which the parameters borrow from. */
+struct posted {
+	char length[40];
+	char *variables[6];
+	struct request rq;
+	struct body body;
+};
+
+static void posted_init(struct posted *out, struct params *p, const char *header, const char *query, const char *type,
+			const char *body)
+{
+	char *variables[] = { "REQUEST_METHOD=POST", (char *)header, (char *)query, (char *)type, out->length, NULL };
+
+	snprintf(out->length, sizeof(out->length), "CONTENT_LENGTH=%zu", strlen(body));
+	memcpy(out->variables, variables, sizeof(variables));
+	open_request(&out->rq, &out->body, out->variables, body, 100);
+	assert_int_equal(params_init(p, &out->rq, 1000), ERR_NONE);
+}
+
 static void fields_are_found_wherever_they_are(void **state)
 {
 	static const struct {
@@ -288,16 +307,11 @@ static void fields_are_found_wherever_they_are(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		char length[40];
-		char *variables[] = { "REQUEST_METHOD=POST", (char *)rows[i].header, (char *)rows[i].query, (char *)rows[i].type, length, NULL };
 		const char *value;
-		struct request rq;
+		struct posted posted;
 		struct params p;
-		struct body b;
 
-		snprintf(length, sizeof(length), "CONTENT_LENGTH=%zu", strlen(rows[i].body));
-		open_request(&rq, &b, variables, rows[i].body, 100);
-		assert_int_equal(params_init(&p, &rq, 1000), ERR_NONE);
+		posted_init(&posted, &p, rows[i].header, rows[i].query, rows[i].type, rows[i].body);
 		value = params_get(&p, "X-WX-Code", "code");
 		if (!value != !rows[i].value || (value && strcmp(value, rows[i].value) != 0) || p.is_bad != rows[i].is_bad)
 			ROW_FAILS(rows[i].sentence, "%s, bad %d", value ? value : "none", p.is_bad);
@@ -320,16 +334,11 @@ static void plus_signs_in_words_are_blanks(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		char length[40];
-		char *variables[] = { "REQUEST_METHOD=POST", (char *)rows[i].header, (char *)rows[i].query, (char *)rows[i].type, length, NULL };
 		const char *words, *encoded;
-		struct request rq;
+		struct posted posted;
 		struct params p;
-		struct body b;
 
-		snprintf(length, sizeof(length), "CONTENT_LENGTH=%zu", strlen(rows[i].body));
-		open_request(&rq, &b, variables, rows[i].body, 100);
-		assert_int_equal(params_init(&p, &rq, 1000), ERR_NONE);
+		posted_init(&posted, &p, rows[i].header, rows[i].query, rows[i].type, rows[i].body);
 		words = params_get_words(&p, "X-WX-RawData", "rawData");
 		encoded = params_get_encoded(&p, "X-WX-RawData", "rawData");
 		if (!words || !encoded || strcmp(words, rows[i].words) != 0 || strcmp(encoded, rows[i].encoded) != 0)
