@@ -54,7 +54,7 @@ test('a session ends when its time is over', async (t) => {
 });
 
 test('a session in use lives on', async (t) => {
-	const own = await startSystem({ config: { session: { max_age: 3 } } });
+	const own = await startSystem({ config: { session: { max_age: 5 } } });
 	t.after(() => own.stop());
 	const s = await own.login('used');
 	const end_ms = s.answer.body.session.expires * 1000 + 1500;

@@ -85,15 +85,23 @@ test('at most one event a second: many who come at once come in one event', asyn
 });
 
 test('who comes and goes within a second has, for the others, done neither', async () => {
-	const room = newRoom();
-	const ming = await chat.join('小明', room), hong = await chat.join('小红', room);
-	await ming.event('join');
-	const brief = await chat.join('过客', room);
-	await brief.close();
-	const hua = await chat.join('小华', room);
-	await ming.hear((o) => o.event === 'join' && o.num === 3);
-	assert.ok(!JSON.stringify(presence(ming)).includes(brief.uid));
-	assert.ok(hua.uid && hong.uid);
+	await Promise.all(['小明', '小红', '过客', '小华'].map((user) => chat.session(user)));
+	let took_ms = Infinity;
+	for (let i = 0; i < 20 && took_ms > 700; i++) {	// a machine that was busy for that second is asked again
+		const room = newRoom();
+		const ming = await chat.join('小明', room);
+		await chat.join('小红', room);
+		await ming.event('join');
+		const from = performance.now();
+		const brief = await chat.join('过客', room);
+		await brief.close();
+		took_ms = performance.now() - from;
+		await chat.join('小华', room);
+		await ming.hear((o) => o.event === 'join' && o.num === 3 && o.user.uid !== brief.uid);
+		if (took_ms <= 700)
+			assert.ok(!JSON.stringify(presence(ming)).includes(brief.uid));
+	}
+	assert.ok(took_ms <= 700, `joining and leaving took ${took_ms} ms`);
 });
 
 test('above 50 users only the number is told', async () => {
@@ -155,7 +163,7 @@ test('read marks never fall, and welcome counts what is unread', async () => {
 });
 
 test('a leave is told only after leave_grace_s, and a return within it not at all', async () => {
-	const calm = await startChat({ push: { leave_grace_s: 2 } });
+	const calm = await startChat({ push: { leave_grace_s: 4 } });
 	try {
 		const ming = await calm.join('小明', 'r'), hong = await calm.join('小红', 'r');
 		await ming.event('join');
@@ -168,7 +176,7 @@ test('a leave is told only after leave_grace_s, and a return within it not at al
 		const { members } = await ming.ask({ op: 'members' });
 		assert.deepEqual(members.map((m) => [m.uid, m.connections]).sort(), [[ming.uid, 1], [hong.uid, 0]].sort());
 		const leave = await ming.event('leave');
-		assert.ok(performance.now() - gone >= 1900);
+		assert.ok(performance.now() - gone >= 3900);
 		assert.deepEqual([leave.user.uid, leave.num], [hong.uid, 1]);
 		assert.deepEqual(presence(ming).map((o) => o.event), ['join', 'leave']);
 		// who says so has left at once

@@ -99,7 +99,7 @@ test('a tunnel’s ticket stands for the session it was made for', async () => {
 });
 
 test('an expired session ends in mid-chat, whether it talks or not', async () => {
-	const brief = await startChat({ session: { max_age: 2 } });
+	const brief = await startChat({ session: { max_age: 4 } });
 	try {
 		const session = await brief.sys.login('小明');
 		const silent = await brief.join(session, 'r'), talking = await brief.join(session, 'r');
