@@ -98,16 +98,7 @@ test('a tunnel’s ticket stands for the session it was made for', async () => {
 	await dismissed(chat.client({ ticket: changed(ticket) }));
 });
 
-// once() says how many milliseconds it took.  A machine that stands still for a moment is asked again, twice.
-async function within(limit_ms, once) {
-	const took_ms = [];
-	do {
-		took_ms.push(await once());
-	} while (took_ms.at(-1) > limit_ms && took_ms.length < 3);
-	assert.ok(took_ms.at(-1) <= limit_ms, `took ${took_ms.join(', ')} ms`);
-}
-
-test('an expired session ends in mid-chat, whether it talks or not', () => within(2500, async () => {
+test('an expired session ends in mid-chat, whether it talks or not', async () => {
 	const brief = await startChat({ session: { max_age: 4 } });
 	try {
 		const session = await brief.sys.login('小明');
@@ -122,15 +113,14 @@ test('an expired session ends in mid-chat, whether it talks or not', () => withi
 		await dismissed(talking);
 		await dismissed(silent);
 		for (const client of [talking, silent])
-			assert.ok(client.late > expires_ms - 1000, `${expires_ms - client.late} ms early`);
+			assert.ok(client.late - expires_ms < 2500 && client.late > expires_ms - 1000, `${client.late - expires_ms} ms late`);
 		await dismissed(brief.client({ room: 'r' }, session.headers));
-		return Math.max(talking.late, silent.late) - expires_ms;
 	} finally {
 		await brief.stop();
 	}
-}));
+});
 
-test('logout reaches a silent connection within two seconds, and that session alone', () => within(2000, async () => {
+test('logout reaches a silent connection within two seconds, and that session alone', async () => {
 	const room = newRoom();
 	const session = await chat.sys.login('小红'), other = await chat.sys.login('小红');
 	const silent = await chat.join(session, room), tunnel = await chat.join(other, room), witness = await chat.join('小明', room);
@@ -138,13 +128,12 @@ test('logout reaches a silent connection within two seconds, and that session al
 	const from = performance.now();
 	assert.equal(answer.status, 200);
 	await dismissed(silent);
-	const took_ms = performance.now() - from;
+	assert.ok(performance.now() - from < 2000);
 	await tunnel.say('another session of the same user lives');
 	await chat.sys.call('POST', 'logout', { headers: other.headers, query: { all: 1 } });
 	await dismissed(tunnel);
 	await witness.event('leave');
-	return took_ms;
-}));
+});
 
 test('a message of a session that has just ended is not shown', async () => {
 	const room = newRoom();
@@ -157,7 +146,7 @@ test('a message of a session that has just ended is not shown', async () => {
 	assert.deepEqual(witness.ids, [1]);
 });
 
-test('a ban is told and closed with 4403, at once and at the next try, until it is lifted', () => within(2000, async () => {
+test('a ban is told and closed with 4403, at once and at the next try, until it is lifted', async () => {
 	const room = newRoom();
 	const session = await chat.sys.login('坏人');
 	const one = await chat.join(session, room), two = await chat.join(session, newRoom());
@@ -165,12 +154,11 @@ test('a ban is told and closed with 4403, at once and at the next try, until it 
 	await chat.sys.api('ban', { uid: session.uid, seconds: 3600 });
 	await dismissed(one, 'ERR_BANNED', 4403);
 	await dismissed(two, 'ERR_BANNED', 4403);
-	const took_ms = performance.now() - from;
+	assert.ok(performance.now() - from < 2000);
 	await dismissed(chat.client({ room }, session.headers), 'ERR_BANNED', 4403);
 	await chat.sys.api('unban', { uid: session.uid });
 	await (await chat.join(session, room)).say('back');
-	return took_ms;
-}));
+});
 
 test('the push server may start before anybody has ever logged in', async () => {
 	const empty = await startChat({ login: null, web: null });
