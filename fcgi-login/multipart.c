@@ -116,40 +116,41 @@ static int give(struct multipart *m, const struct multipart_handler *h, const ch
 	return m->state == MULTIPART_DATA && len ? h->on_data(h->arg, bytes, len) : 0;
 }
 
-/* Data or preamble: returns how much of bytes was used, or an error. */
+/* Data or preamble: returns how much of bytes was used, or an error.  What is no delimiter is given in one piece, however
+ * often it looks like the beginning of one. */
 static long feed_data(struct multipart *m, const char *bytes, size_t len, const struct multipart_handler *h)
 {
-	size_t i = 0, end;
+	size_t i = 0, earlier = m->matched;	/* the beginning of a delimiter, or of data, that an earlier piece ended with */
 	int r;
 
-	while (i < len) {
+	while (i < len && m->matched < m->delimiter_len) {
 		if (m->matched == 0) {
 			const char *cr = memchr(bytes + i, '\r', len - i);
 
-			end = cr ? (size_t)(cr - bytes) : len;
-			if ((r = give(m, h, bytes + i, end - i)) < 0)
-				return r;
-			i = end;
+			i = cr ? (size_t)(cr - bytes) : len;
 			if (!cr)
 				break;
 		}
 		if (bytes[i] == m->delimiter[m->matched]) {
+			m->matched++;
 			i++;
-			if (++m->matched < m->delimiter_len)
-				continue;
-			m->matched = 0;
-			if (m->state == MULTIPART_DATA && (r = h->on_part_end(h->arg)) < 0)
-				return r;
-			m->state = MULTIPART_TAIL;
-			m->tail = 0;
-			return (long)i;
+			continue;
 		}
-		/* no delimiter after all: what was matched, perhaps in an earlier piece, is data */
-		if ((r = give(m, h, m->delimiter, m->matched)) < 0)
+		if ((r = give(m, h, m->delimiter, earlier)) < 0)
 			return r;
+		earlier = 0;
 		m->matched = 0;
 	}
-	return (long)len;
+	if (i > m->matched && (r = give(m, h, bytes, i - m->matched)) < 0)
+		return r;
+	if (m->matched < m->delimiter_len)
+		return (long)len;
+	m->matched = 0;
+	if (m->state == MULTIPART_DATA && (r = h->on_part_end(h->arg)) < 0)
+		return r;
+	m->state = MULTIPART_TAIL;
+	m->tail = 0;
+	return (long)i;
 }
 
 /* Behind a delimiter: "--" ends the body, a line end begins a part; blanks may stand before it. */

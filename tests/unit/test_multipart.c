@@ -172,6 +172,48 @@ static void limits_hold(void **state)
 	assert_int_equal(r, -EBADMSG);
 }
 
+static int count_data(void *arg, const char *bytes, size_t len)
+{
+	(void)bytes;
+	(void)len;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static int no_part(void *arg, const struct multipart_part *part)
+{
+	(void)arg;
+	(void)part;
+	return 0;
+}
+
+static int no_end(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* Each may cost a write. */
+static void data_comes_in_one_piece_however_much_it_looks_like_delimiters(void **state)
+{
+	static const char head[] = "--B\r\n" PART "\r\n";
+	unsigned count = 0;
+	struct multipart_handler h = { no_part, count_data, no_end, &count };
+	struct multipart m;
+	char data[6000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = "\r\r\n\r\n-"[i % 6];
+	assert_int_equal(multipart_init(&m, "multipart/form-data; boundary=B"), 0);
+	assert_int_equal(multipart_feed(&m, head, sizeof(head) - 1, &h), 0);
+	assert_int_equal(multipart_feed(&m, data, sizeof(data), &h), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(multipart_feed(&m, "\r\r\n--B--", 9, &h), 0);
+	assert_int_equal(count, 3);	/* what the piece before ended with, and the new one's beginning */
+	assert_true(multipart_done(&m));
+}
+
 static void a_handler_that_refuses_ends_it(void **state)
 {
 	struct heard heard = { .len = 0 };
@@ -189,6 +231,7 @@ int main(void)
 		cmocka_unit_test(bodies_are_taken_apart_whatever_the_pieces),
 		cmocka_unit_test(content_types_are_read_strictly),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(data_comes_in_one_piece_however_much_it_looks_like_delimiters),
 		cmocka_unit_test(a_handler_that_refuses_ends_it),
 	};
 
