@@ -209,20 +209,28 @@ static void turn_flush(struct worker *w)
 	}
 }
 
-static void worker_end_turn(struct worker *w)
+/* Mail to the others. */
+static void turn_post(struct worker *w)
 {
 	unsigned i;
 
-	do {
-		turn_own_mail(w);
-		turn_flush(w);
-	} while (!STAILQ_EMPTY(&w->outbox[w->index]) || w->dirty_rooms || w->dirty_conns);
 	for (i = 0; i < w->server->worker_count; i++) {
 		if (STAILQ_EMPTY(&w->outbox[i]))
 			continue;
 		mailbox_post_list(&w->server->workers[i].mailbox, &w->outbox[i], w->outbox_count[i]);
 		w->outbox_count[i] = 0;
 	}
+}
+
+/* The mail goes before the writing: who hears that something happened, and asks another worker, asks one that knows it. */
+static void worker_end_turn(struct worker *w)
+{
+	do {
+		turn_own_mail(w);
+		turn_post(w);
+		turn_flush(w);
+	} while (!STAILQ_EMPTY(&w->outbox[w->index]) || w->dirty_rooms || w->dirty_conns);
+	turn_post(w);	/* what the writing brought about: ends, pieces of replays */
 	while (w->dead_conns) {
 		struct conn *c = w->dead_conns;
 

@@ -1,7 +1,8 @@
 /* worker.h - one thread with its event loop, its connections, its share of every room, and the rooms whose home it is.
  * Threads:  everything here belongs to the worker's thread but for worker_post and what is const after the start.
- * Turns:    callbacks queue; at the end of each turn of the loop rooms are flushed, then connections, then mail to
- *           other threads leaves, then the dead are freed.  So frames to one connection within a turn leave in one write. */
+ * Turns:    callbacks queue; at the end of each turn of the loop mail to other threads leaves, then rooms are flushed, then
+ *           connections, then the dead are freed.  So frames to one connection within a turn leave in one write, and whoever
+ *           reads them and asks another thread finds it told. */
 #ifndef WXCHAT_WORKER_H
 #define WXCHAT_WORKER_H
 

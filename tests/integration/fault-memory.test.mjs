@@ -1,15 +1,14 @@
 // Every allocation may fail: the n-th after arming, for every n, while a client shakes hands, joins, speaks, is heard and asks.
 // That client may be lost; the server, and who else is there, may not.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { createRequire } from 'node:module';
-import { bin, root, startSystem } from './lib/system.mjs';
+import { preload, skip } from './lib/fault.mjs';
+import { startSystem } from './lib/system.mjs';
 
 const WebSocket = createRequire(new URL('../package.json', import.meta.url))('ws');
-const sanitized = /lib[at]san/.test(execFileSync('ldd', [path.join(bin, 'push-server')], { encoding: 'utf8' }));
 const most = 2000;	// allocations of one round: far more than there are
 
 const url = (sys, s, room) => `ws://127.0.0.1:${sys.pushPort}/ws?` +
@@ -43,11 +42,8 @@ function round(sys, session, ms) {
 	});
 }
 
-test('the n-th allocation fails, for every n: the server goes on', { skip: sanitized && 'the sanitizers have a malloc of their own' }, async (t) => {
-	const dir = fs.mkdtempSync(path.join(root, 'build', 'fault-'));
-	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-	const library = path.join(dir, 'failing.so'), file = path.join(dir, 'left');
-	execFileSync('cc', ['-std=c11', '-D_GNU_SOURCE', '-O1', '-shared', '-fPIC', '-o', library, path.join(root, 'tests/fault/failing.c')]);
+test('the n-th allocation fails, for every n: the server goes on', { skip }, async (t) => {
+	const { dir, env } = preload(t, 'failing'), file = path.join(dir, 'left');
 	fs.writeFileSync(file, Buffer.alloc(8));
 	const shared = fs.openSync(file, 'r+');
 	const arm = (n) => {
@@ -62,7 +58,7 @@ test('the n-th allocation fails, for every n: the server goes on', { skip: sanit
 	};
 	const sys = await startSystem({ push: false, config: { push: { rate: 0, drain_s: 0, leave_grace_s: 0, workers: 2 } } });
 	t.after(() => sys.stop());
-	sys.options.env = { LD_PRELOAD: library, FAILING_FILE: file };
+	sys.options.env = { ...env, FAILING_FILE: file };
 	await sys.startPush();
 	const speaker = await sys.login('speaker'), bystander = await sys.login('bystander');
 

@@ -352,7 +352,8 @@ test('a banned user and a banned address are told so', async (t) => {
 
 test('while the disk stalls, a login that would be one too many is refused at once, and the others are served after', async (t) => {
 	const waiting = 1024;
-	const own = await startSystem({ web: null, config: { login: { threads: 16, queue_max: 1024, rate_per_address: 0, rate_per_user: 0 } } });
+	const own = await startSystem({ web: null, config: { wechat: { timeout_ms: 30000 },
+		login: { threads: 16, queue_max: 1024, rate_per_address: 0, rate_per_user: 0 } } });
 	t.after(() => own.stop());
 	const holding = path.join(dir, 'holding');
 	execFileSync('cc', ['-std=c11', '-o', holding, path.join(root, 'tests/fault/holding.c'), '-llmdb']);
@@ -360,6 +361,7 @@ test('while the disk stalls, a login that would be one too many is refused at on
 	for (let i = 0; i <= waiting; i++)
 		codes.push(await own.code(`stalled ${i}`));
 	const holder = new Program(holding, [own.file('sessions')], { stdio: ['pipe', 'pipe', 'pipe'] });
+	t.after(() => holder.stop());
 	await holder.line(/^held$/);
 	const answers = codes.map((code) => new Promise((resolve) => {
 		const socket = net.connect(own.loginSocket);

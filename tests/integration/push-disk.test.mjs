@@ -6,11 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newRoom, startChat } from './lib/chat.mjs';
+import { preload, skip } from './lib/fault.mjs';
 import { Person, metricSum, readMetrics, startOperated, token } from './lib/operator.mjs';
-import { bin, root } from './lib/system.mjs';
-
-const sanitized = /lib[at]san/.test(execFileSync('ldd', [path.join(bin, 'push-server')], { encoding: 'utf8' }));
-const skip = sanitized && 'the sanitizers want to be loaded first';
 
 let chat;
 before(async () => {
@@ -70,11 +67,8 @@ test('what cannot be stored is refused with ERR_STORE and shown to nobody; after
 
 // Stalls the disk of programs that are started with env while the file is there; they say "stalled".
 function stalling(t) {
-	const dir = fs.mkdtempSync(path.join(root, 'build', 'fault-')), file = path.join(dir, 'stall');
-	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-	const library = path.join(dir, 'stalling.so');
-	execFileSync('cc', ['-std=c11', '-D_GNU_SOURCE', '-O1', '-shared', '-fPIC', '-o', library, path.join(root, 'tests/fault/stalling.c')]);
-	return { file, env: { LD_PRELOAD: library, STALLING_FILE: file } };
+	const { dir, env } = preload(t, 'stalling'), file = path.join(dir, 'stall');
+	return { file, env: { ...env, STALLING_FILE: file } };
 }
 
 test('a stop gives up an operator’s call that the disk holds up, and ends as it should', { skip }, async (t) => {

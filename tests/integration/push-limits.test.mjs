@@ -13,10 +13,10 @@ import WebSocket from 'ws';
 import { BINARY, CONTINUATION, PING, PONG, PushServer, TEXT, closeFrame, frame, request, startPushServer,
 	stopAll, stopCleanly } from './lib/push.mjs';
 import { Client } from './lib/chat.mjs';
+import { sanitized } from './lib/fault.mjs';
 import { bin } from './lib/system.mjs';
 
 const parallel = { concurrency: 4 };
-const sanitized = /lib[at]san/.test(execFileSync('ldd', [path.join(bin, 'push-server')], { encoding: 'utf8' }));
 
 after(stopAll);
 
