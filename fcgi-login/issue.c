@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "be.h"
 #include "crypto.h"
 #include "encode.h"
 
@@ -59,8 +60,7 @@ int issue_session(const char *app_id, const char *app_secret, const uint8_t seal
 	const struct span text = { skey, SKEY_TEXT_LEN };
 	int r;
 
-	for (int i = 0; i < 8; i++)
-		expiry[i] = (uint8_t)((uint64_t)expires_ms >> (56 - 8 * i));
+	be_put(expiry, (uint64_t)expires_ms, sizeof(expiry));
 	if ((r = crypto_random(out->id, sizeof(out->id))) < 0)
 		return r;
 	if ((r = crypto_hmac_sha256(app_secret, strlen(app_secret), parts, 4, mac)) < 0)

@@ -10,6 +10,7 @@
 
 #include "encode.h"
 #include "query.h"
+#include "text.h"
 #include "utf8.h"
 
 enum error params_init(struct params *p, struct request *rq, size_t limit)
@@ -39,10 +40,8 @@ enum error params_init(struct params *p, struct request *rq, size_t limit)
 
 void params_fini(struct params *p)
 {
-	for (unsigned i = 0; i < p->count; i++) {
-		explicit_bzero(p->kept[i], strlen(p->kept[i]));
-		free(p->kept[i]);
-	}
+	for (unsigned i = 0; i < p->count; i++)
+		text_wipe(p->kept[i]);
 	json_object_put(p->json);
 	buf_wipe(&p->body);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin_api.h"
+#include "be.h"
 #include "clock.h"
 #include "ipaddr.h"
 #include "operate.h"
@@ -13,21 +14,6 @@
 #include "server.h"
 
 enum { SECONDS_MAX = 315360000, REASON_MAX = 200, BAN_KEY_MAX = 1 + IPADDR_TEXT };
-
-static void put_number(uint8_t out[static 8], uint64_t n)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(n >> (56 - 8 * i));
-}
-
-static uint64_t get_number(const uint8_t *in)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | in[i];
-	return n;
-}
 
 /* When a decision ends: 0 for never. */
 static uint64_t expiry(int64_t seconds)
@@ -107,7 +93,7 @@ static void ban(struct call *call)
 		call_fail(call, ERR_TOO_LARGE, "reason: 200 bytes at most");
 		return;
 	}
-	put_number(value, expiry(seconds));
+	be_put(value, expiry(seconds), sizeof(value));
 	if (n > 0)
 		memcpy(value + 8, reason, n);
 	call_change(call, &(struct change){
@@ -171,7 +157,7 @@ static void mute(struct call *call)
 		ask_home(call, REQUEST_MUTE, seconds, done_ok);
 		return;
 	}
-	put_number(value, expiry(seconds));
+	be_put(value, expiry(seconds), sizeof(value));
 	row_change(call, HISTORY_SET, TABLE_MUTES, value, sizeof(value), done_ok);
 }
 
@@ -274,7 +260,7 @@ static int list_ban(struct list *l, const char *key, size_t key_len, const uint8
 	int r;
 
 	if ((r = buf_addf(l->json, "{\"%s\":", key[0] == 'u' ? "uid" : "address")) < 0 ||
-	    (r = json_quote(l->json, key + 1, key_len - 1)) < 0 || (r = add_expiry(l, get_number(value))) < 0)
+	    (r = json_quote(l->json, key + 1, key_len - 1)) < 0 || (r = add_expiry(l, be_get(value, 8))) < 0)
 		return r;
 	if (len > 8 && ((r = buf_adds(l->json, ",\"reason\":")) < 0 ||
 			(r = json_quote(l->json, (const char *)value + 8, len - 8)) < 0))
@@ -299,7 +285,7 @@ static int list_row(struct list *l, const char *key, size_t key_len, const uint8
 	if ((r = buf_addf(l->json, "{\"uid\":\"%s\",\"room\":", uid)) < 0)
 		return r;
 	r = room_len == 0 ? buf_adds(l->json, "null") : json_quote(l->json, key, room_len);
-	if (r < 0 || (l->table == TABLE_MUTES && len >= 8 && (r = add_expiry(l, get_number(value))) < 0) ||
+	if (r < 0 || (l->table == TABLE_MUTES && len >= 8 && (r = add_expiry(l, be_get(value, 8))) < 0) ||
 	    (r = add_nick(l, uid)) < 0)
 		return r;
 	return buf_add(l->json, "}", 1);
@@ -313,7 +299,7 @@ static int list_each(const void *key, size_t key_len, const void *value, size_t 
 
 	if (key_len < 2 || (is_timed && len < 8))
 		return 0;
-	if (is_timed && get_number(value) != 0 && (int64_t)get_number(value) <= l->now_ms)
+	if (is_timed && be_get(value, 8) != 0 && (int64_t)be_get(value, 8) <= l->now_ms)
 		return 0;
 	if (l->count++ >= API_LIST_MAX)
 		return 1;

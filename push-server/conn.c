@@ -16,6 +16,7 @@
 #include "relay.h"
 #include "room.h"
 #include "server.h"
+#include "text.h"
 #include "tls.h"
 #include "watch.h"
 #include "worker.h"
@@ -111,9 +112,7 @@ void conn_free(struct conn *c)
 	tls_free(c->tls);
 	relay_unref(c->relay);
 	catchup_free(c);
-	if (c->wish)
-		explicit_bzero(c->wish, strlen(c->wish));
-	free(c->wish);
+	text_wipe(c->wish);	/* credentials may stand in a query */
 	free(c->more);
 	free(c);
 }

@@ -13,6 +13,7 @@
 #include "request.h"
 #include "request_head.h"
 #include "server.h"
+#include "text.h"
 #include "upgrade.h"
 #include "worker.h"
 
@@ -94,8 +95,7 @@ static void socketio_connected(struct conn *c, struct json_object *auth)
 	}
 	buf_free(&packet);
 	buf_free(&since);
-	explicit_bzero(wish, strlen(wish));	/* credentials may stand in a query */
-	free(wish);
+	text_wipe(wish);
 }
 
 static void socketio_connect(struct conn *c, const char *text, size_t len)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "be.h"
 #include "crypto.h"
 #include "history_internal.h"
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "be.h"
 #include "history_internal.h"
 
 enum {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "be.h"
 #include "history_internal.h"
 
 struct history_reader {

@@ -5,32 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "be.h"
+
 enum {
 	ROOM_VERSION = 1,
 	MESSAGE_VERSION = 1,
 	MESSAGE_RECALLED = 1,	/* flag */
 	MESSAGE_FIXED = 1 + 1 + 8 + 8 + 8 + 1
 };
-
-void be_put(void *p, uint64_t value, size_t n)
-{
-	uint8_t *out = p;
-
-	while (n-- > 0) {
-		out[n] = (uint8_t)value;
-		value >>= 8;
-	}
-}
-
-uint64_t be_get(const void *p, size_t n)
-{
-	const uint8_t *in = p;
-	uint64_t value = 0;
-
-	while (n-- > 0)
-		value = value << 8 | *in++;
-	return value;
-}
 
 void room_record_encode(const struct room_record *room, uint8_t out[static ROOM_RECORD_LEN])
 {

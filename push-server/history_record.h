@@ -16,10 +16,6 @@ enum {
 	RECORD_HEAD_MAX = 1 + 1 + 8 + 8 + 8 + 1 + UID_LEN + 1
 };
 
-/* Big-endian numbers of n bytes, so that keys sort as numbers do. */
-void be_put(void *p, uint64_t value, size_t n);
-uint64_t be_get(const void *p, size_t n);
-
 /* A room: the number that stands for its name in keys, the oldest message kept, the last one given. */
 struct room_record {
 	uint32_t number;

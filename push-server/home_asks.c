@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "be.h"
 #include "config.h"
 #include "home_internal.h"
 #include "hooks.h"
@@ -253,10 +254,8 @@ static void mute_take(struct worker *w, struct ask *ask)
 	uint64_t until = ask->limit ? (uint64_t)clock_wall_ms() + ask->limit * 1000ull : 0;
 	uint8_t value[8];
 	char uid[UID_LEN + 1];
-	unsigned i;
 
-	for (i = 0; i < 8; i++)
-		value[i] = (uint8_t)(until >> (56 - 8 * i));
+	be_put(value, until, sizeof(value));
 	uid_text(&ask->whom, uid);
 	if (q) {
 		q->table = TABLE_MUTES;

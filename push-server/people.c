@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "be.h"
 #include "config.h"
 #include "conn.h"
 #include "home.h"
@@ -19,13 +20,9 @@
 static bool is_in_force(struct worker *w, enum room_table table, const char *key, size_t len, int64_t now_ms)
 {
 	struct buf value = BUF_INIT;
-	uint64_t until = 0;
-	bool found;
-	size_t i;
+	bool found = history_get(w->past, table, key, len, &value) == 0 && value.len >= 8;
+	uint64_t until = found ? be_get(value.data, 8) : 0;
 
-	found = history_get(w->past, table, key, len, &value) == 0 && value.len >= 8;
-	for (i = 0; found && i < 8; i++)
-		until = until << 8 | (uint8_t)value.data[i];
 	buf_free(&value);
 	return found && (until == 0 || (int64_t)until > now_ms);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "be.h"
 #include "clock.h"
 #include "history.h"
 #include "json.h"
@@ -171,8 +172,7 @@ static void remember(struct verdicts *v)
 	};
 	struct buf answer = BUF_INIT;
 
-	for (int i = 0; i < 8; i++)
-		value[i] = (uint8_t)(v->after >> (56 - 8 * i));
+	be_put(value, v->after, sizeof(value));
 	if (operate_change_wait(v->server, &c, &answer) < 0)
 		log_warn("verdicts-not-kept", "event=%llu", (unsigned long long)v->after);
 	buf_free(&answer);

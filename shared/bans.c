@@ -1,13 +1,13 @@
 /* bans.c - asking the push server's store who is banned.  Knows the one table and nothing else in it. */
 #include "bans.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "be.h"
 #include "log.h"
 #include "mdb.h"
 
@@ -88,8 +88,7 @@ static bool bans_has(struct mdb *m, MDB_txn *txn, char kind, const char *who, in
 	memcpy(bytes + 1, who, len);
 	if (mdb_get(txn, mdb_table(m, 0), &key, &value) != 0 || value.mv_size < sizeof(until))
 		return false;
-	memcpy(&until, value.mv_data, sizeof(until));
-	until = be64toh(until);
+	until = be_get(value.mv_data, sizeof(until));
 	return until == 0 || (int64_t)until > now_ms;
 }
 

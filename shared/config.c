@@ -9,6 +9,7 @@
 
 #include "config_load.h"
 #include "log.h"
+#include "text.h"
 
 #define DEFAULT_PATH "/etc/wxchat/wxchat.conf"
 
@@ -67,8 +68,7 @@ bool load_set(struct load *l, const struct config_key *key, const char *value, i
 	l->lines[key - config_keys] = line;
 	if (!config_value_check(key, copy, &number, why)) {
 		key_failed(l, key, why);
-		explicit_bzero(copy, strlen(copy));
-		free(copy);
+		text_wipe(copy);
 		return false;
 	}
 	if (key->kind == KIND_INT || key->kind == KIND_RATE) {
@@ -155,13 +155,11 @@ static void take_secret(struct load *l, const struct config_key *file, bool may_
 		return;
 	}
 	if (config_value_check(key, secret, NULL, why)) {
-		explicit_bzero(*text, strlen(*text));
-		free(*text);
+		text_wipe(*text);
 		*text = secret;
 	} else {
 		key_failed(l, file, why);
-		explicit_bzero(secret, strlen(secret));
-		free(secret);
+		text_wipe(secret);
 	}
 }
 
@@ -356,14 +354,9 @@ void config_free(struct config *c)
 		return;
 	for (i = 0; i < CONFIG_KEY_COUNT; i++) {
 		const struct config_key *key = &config_keys[i];
-		char *text;
 
-		if (key->kind != KIND_TEXT && key->kind != KIND_CHOICE)
-			continue;
-		text = *config_text_at(c, key);
-		if (text)
-			explicit_bzero(text, strlen(text));
-		free(text);
+		if (key->kind == KIND_TEXT || key->kind == KIND_CHOICE)
+			text_wipe(*config_text_at(c, key));
 	}
 	free(c->session_dir);
 	free(c->path);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "be.h"
 #include "crypto.h"
 #include "store_internal.h"
 #include "text.h"
@@ -199,7 +200,7 @@ static int end_all_write(MDB_txn *txn, void *arg)
 			break;
 		expires = (int64_t)get_le64(value.mv_data);
 		memcpy(found, key.mv_data, sizeof(found));
-		r = session_remove(c->s, txn, c->id, (int64_t)get_be64(found + UID_RAW), expires, found + UID_RAW + 8);
+		r = session_remove(c->s, txn, c->id, (int64_t)be_get(found + UID_RAW, 8), expires, found + UID_RAW + 8);
 		if (r < 0)
 			break;
 		c->count++;

@@ -61,9 +61,7 @@ size_t store_count(struct store *s, MDB_txn *txn, enum table table);
 /* --- records --- */
 
 void put_le64(uint8_t *out, uint64_t v);
-void put_be64(uint8_t *out, uint64_t v);
 uint64_t get_le64(const uint8_t *p);
-uint64_t get_be64(const uint8_t *p);
 
 /* A user record in place; texts are not NUL-ended.  All functions that read a record: -EUCLEAN for one that is
  * too short, of an unknown version or with lengths that do not add up. */

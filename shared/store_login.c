@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "be.h"
 #include "crypto.h"
 #include "text.h"
 
@@ -53,7 +54,7 @@ static int make_place(struct store *s, MDB_txn *txn, const uint8_t uid[static UI
 			} else if (expires <= now_ms || living >= s->per_user) {
 				living -= expires > now_ms;
 				memcpy(found, key.mv_data, sizeof(found));
-				r = session_remove(s, txn, uid, (int64_t)get_be64(found + UID_RAW), expires,
+				r = session_remove(s, txn, uid, (int64_t)be_get(found + UID_RAW, 8), expires,
 						   found + UID_RAW + 8);
 				if (r < 0)
 					break;

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "be.h"
 #include "crypto.h"
 #include "encode.h"
+#include "text.h"
 
 enum {
 	RECORD_VERSION = 1,
@@ -47,26 +49,12 @@ void put_le64(uint8_t *out, uint64_t v)
 	memcpy(out, &v, 8);
 }
 
-void put_be64(uint8_t *out, uint64_t v)
-{
-	v = htobe64(v);
-	memcpy(out, &v, 8);
-}
-
 uint64_t get_le64(const uint8_t *p)
 {
 	uint64_t v;
 
 	memcpy(&v, p, 8);
 	return le64toh(v);
-}
-
-uint64_t get_be64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return be64toh(v);
 }
 
 static uint16_t get_le16(const uint8_t *p)
@@ -111,20 +99,14 @@ int user_view(const MDB_val *record, struct user_view *out)
 	return 0;
 }
 
-static void text_copy(char *out, const char *from, size_t len)
-{
-	memcpy(out, from, len);
-	out[len] = '\0';
-}
-
 /* All but uid and info. */
 static void user_from_view(const struct user_view *v, struct user *out)
 {
-	text_copy(out->openid, v->openid, v->openid_len);
-	text_copy(out->nick, v->nick, v->nick_len);
-	text_copy(out->avatar, v->avatar, v->avatar_len);
-	text_copy(out->unionid, v->unionid, v->unionid_len);
-	text_copy(out->phone, v->phone, v->phone_len);
+	text_take(out->openid, v->openid, v->openid_len);
+	text_take(out->nick, v->nick, v->nick_len);
+	text_take(out->avatar, v->avatar, v->avatar_len);
+	text_take(out->unionid, v->unionid, v->unionid_len);
+	text_take(out->phone, v->phone, v->phone_len);
 	out->revision = v->revision;
 	out->created_ms = v->created_ms;
 	out->seen_ms = v->seen_ms;
@@ -142,7 +124,7 @@ int user_whole(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW],
 	uid_write(uid, out->uid);
 	out->info[0] = '\0';
 	if (store_get(s, txn, T_INFOS, val(uid, UID_RAW), &info) == 0 && info.mv_size <= INFO_MAX)
-		text_copy(out->info, info.mv_data, info.mv_size);
+		text_take(out->info, info.mv_data, info.mv_size);
 	return 0;
 }
 
@@ -227,7 +209,7 @@ void session_from_view(const uint8_t *id, const struct session_view *v, struct s
 	out->created_ms = v->created_ms;
 	out->expires_ms = v->expires_ms;
 	out->renewed_ms = v->renewed_ms;
-	text_copy(out->address, v->address, v->address_len);
+	text_take(out->address, v->address, v->address_len);
 }
 
 size_t session_encode(const struct session *session, const uint8_t uid[static UID_RAW],
@@ -285,7 +267,7 @@ static MDB_val expiry_key(enum kind kind, int64_t at_ms, MDB_val ref, uint8_t ou
 {
 	assert(ref.mv_size <= 32);
 	out[0] = (uint8_t)kind;
-	put_be64(out + 1, (uint64_t)at_ms);
+	be_put(out + 1, (uint64_t)at_ms, 8);
 	memcpy(out + EXPIRY_HEAD, ref.mv_data, ref.mv_size);
 	return val(out, EXPIRY_HEAD + ref.mv_size);
 }
@@ -319,7 +301,7 @@ int session_add(struct store *s, MDB_txn *txn, const uint8_t uid[static UID_RAW]
 	int r;
 
 	memcpy(key, uid, UID_RAW);
-	put_be64(key + UID_RAW, (uint64_t)session->created_ms);
+	be_put(key + UID_RAW, (uint64_t)session->created_ms, 8);
 	memcpy(key + UID_RAW + 8, session->id, SESSION_ID_LEN);
 	put_le64(expires, (uint64_t)session->expires_ms);
 	r = store_put(s, txn, T_SESSIONS, id, val(record, session_encode(session, uid, record)));
@@ -337,7 +319,7 @@ int session_remove(struct store *s, MDB_txn *txn, const uint8_t *uid, int64_t cr
 	int r;
 
 	memcpy(key, uid, UID_RAW);
-	put_be64(key + UID_RAW, (uint64_t)created_ms);
+	be_put(key + UID_RAW, (uint64_t)created_ms, 8);
 	memcpy(key + UID_RAW + 8, id, SESSION_ID_LEN);
 	r = store_del(s, txn, T_USER_SESSIONS, val(key, sizeof(key)));
 	if (r == 0)
@@ -388,7 +370,7 @@ int expiry_pop(struct store *s, MDB_txn *txn, enum kind kind, int64_t until_ms)
 	if (key.mv_size <= EXPIRY_HEAD || key.mv_size > sizeof(copy))
 		return -EUCLEAN;
 	memcpy(copy, key.mv_data, key.mv_size);
-	if (copy[0] != kind || (int64_t)get_be64(copy + 1) > until_ms)
+	if (copy[0] != kind || (int64_t)be_get(copy + 1, 8) > until_ms)
 		return 0;
 	ref = val(copy + EXPIRY_HEAD, key.mv_size - EXPIRY_HEAD);
 	r = store_del(s, txn, T_EXPIRY, val(copy, key.mv_size));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "be.h"
 #include "store_internal.h"
 
 enum { TOKEN_HEAD = 1 + 8 };	/* version, expiry, then the token */
@@ -277,7 +278,7 @@ int event_keep(struct store *s, MDB_txn *txn, const char *json, size_t len, uint
 	if (r < 0)
 		return r;
 	r = mdb_errno(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
-	*number = r == 0 && key.mv_size == 8 ? get_be64(key.mv_data) + 1 : 1;
+	*number = r == 0 && key.mv_size == 8 ? be_get(key.mv_data, 8) + 1 : 1;
 	while ((r == 0 || r == -ENOENT) && store_count(s, txn, T_EVENTS) >= EVENTS_KEPT) {
 		r = mdb_errno(mdb_cursor_get(cursor, &key, &value, MDB_FIRST));
 		if (r == 0)
@@ -286,7 +287,7 @@ int event_keep(struct store *s, MDB_txn *txn, const char *json, size_t len, uint
 	mdb_cursor_close(cursor);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	put_be64(bytes, *number);
+	be_put(bytes, *number, 8);
 	return store_put(s, txn, T_EVENTS, val(bytes, 8), val(json, len));
 }
 
@@ -317,7 +318,7 @@ int store_event_next(struct store *s, uint64_t after, uint64_t *number, struct b
 
 	if (after == UINT64_MAX)
 		return -ENOENT;
-	put_be64(bytes, after + 1);
+	be_put(bytes, after + 1, 8);
 	if ((r = mdb_read_begin(s->mdb, &txn)) < 0)
 		return r;
 	r = mdb_errno(mdb_cursor_open(txn, mdb_table(s->mdb, T_EVENTS), &cursor));
@@ -326,7 +327,7 @@ int store_event_next(struct store *s, uint64_t after, uint64_t *number, struct b
 		if (r == 0)
 			r = key.mv_size == 8 ? buf_add(json, value.mv_data, value.mv_size) : -EUCLEAN;
 		if (r == 0)
-			*number = get_be64(key.mv_data);
+			*number = be_get(key.mv_data, 8);
 		mdb_cursor_close(cursor);
 	}
 	mdb_read_end(s->mdb, txn);

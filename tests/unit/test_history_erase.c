@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
+#include "be.h"
+
 enum { KEY_LEN = 16 };
 
 /* What overwrites keys passes through here (the program's symbol comes before the C library's), so that it can fail. */

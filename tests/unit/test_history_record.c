@@ -5,21 +5,6 @@
 
 #include "push-server/history_record.h"
 
-static void numbers_sort_as_bytes(void **state)
-{
-	static const uint64_t numbers[] = { 0, 1, 255, 256, 65535, 1 << 24, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX };
-	uint8_t bytes[8], last[8] = { 0 };
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(numbers); i++) {
-		be_put(bytes, numbers[i], 8);
-		assert_true(be_get(bytes, 8) == numbers[i]);
-		assert_true(i == 0 || memcmp(last, bytes, 8) < 0);
-		memcpy(last, bytes, 8);
-	}
-}
-
 static void a_room_comes_back_and_a_damaged_one_does_not(void **state)
 {
 	struct room_record room = { 7, 1, UINT64_MAX }, out = { 0, 0, 0 };
@@ -118,7 +103,6 @@ static void a_message_of_another_kind_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers_sort_as_bytes),
 		cmocka_unit_test(a_room_comes_back_and_a_damaged_one_does_not),
 		cmocka_unit_test(a_message_comes_back_and_a_short_one_does_not),
 		cmocka_unit_test(a_message_of_another_kind_is_refused),

@@ -1,4 +1,4 @@
-/* test_text.c - copying a C string: whole, or not at all. */
+/* test_text.c - C strings, copied whole or not at all, and wiped. */
 #include "unit.h"
 
 #include "text.h"
@@ -33,10 +33,24 @@ static void each_row_is_copied_whole_or_not_at_all(void **state)
 	}
 }
 
+/* That a wiped text is overwritten cannot be looked at once it is free; what can is that it is freed, which the
+ * sanitizers watch. */
+static void bytes_become_a_text_and_texts_may_be_none(void **state)
+{
+	char out[5] = "####";
+
+	(void)state;
+	text_take(out, "abcd", 3);
+	assert_memory_equal(out, "abc\0", 5);
+	text_wipe(strdup("secret"));
+	text_wipe(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_is_copied_whole_or_not_at_all),
+		cmocka_unit_test(bytes_become_a_text_and_texts_may_be_none),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);

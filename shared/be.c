@@ -1,0 +1,22 @@
+/* be.c - numbers as big-endian bytes. */
+#include "be.h"
+
+void be_put(void *p, uint64_t value, size_t n)
+{
+	uint8_t *out = p;
+
+	while (n-- > 0) {
+		out[n] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+uint64_t be_get(const void *p, size_t n)
+{
+	const uint8_t *in = p;
+	uint64_t value = 0;
+
+	while (n-- > 0)
+		value = value << 8 | *in++;
+	return value;
+}
