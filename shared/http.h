@@ -29,6 +29,7 @@ void http_free(struct http *h);
 struct http_request {
 	const char *method;		/* "GET", "POST", "PUT" ... */
 	const char *url;		/* https://, or http:// to a loopback address or when allow_plain */
+	const char *unix_socket;	/* connects there and not to the URL's host; NULL or "" for none */
 	const char *const *headers;	/* NULL-ended "Name: value", or NULL */
 	const void *body;
 	size_t body_len;

@@ -113,6 +113,8 @@ static CURLcode set_up(const struct curl_table *c, CURL *e, const char *ca_file,
 
 #define SET(call) do { if (code == CURLE_OK) code = (call); } while (0)
 	SET(set_url(c, e, rq));
+	if (rq->unix_socket && *rq->unix_socket)
+		SET(curl_set_text(c, e, CURLOPT_UNIX_SOCKET_PATH, rq->unix_socket));
 	SET(curl_set_long(c, e, CURLOPT_NOSIGNAL, 1));
 	SET(curl_set_long(c, e, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms));
 	SET(curl_set_long(c, e, CURLOPT_CONNECTTIMEOUT_MS, (long)rq->timeout_ms));

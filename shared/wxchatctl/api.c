@@ -11,24 +11,31 @@
 
 enum { TIMEOUT_MS = 15000, ANSWER_MAX = 64 << 20, TOKEN_FILE_MAX = 512 };
 
-int api_url(const struct config *config, struct buf *out)
+int api_place(const struct config *config, struct buf *url, struct buf *socket)
 {
 	const char *listen = config->admin.listen, *colon;
 	size_t len = 0;
 
-	do {
+	for (;;) {
 		listen += len;
 		listen += strspn(listen, ", \t");
 		len = strcspn(listen, ", \t");
-	} while (len > 0 && strncmp(listen, "unix:", 5) == 0);
-	if (len == 0 || (colon = memrchr(listen, ':', len)) == NULL)
+		if (len == 0)
+			return socket->len == 0 ? -EINVAL : buf_adds(url, "http://localhost");
+		if (strncmp(listen, "unix:", 5) != 0)
+			break;
+		if (socket->len == 0 && buf_add(socket, listen + 5, len - 5) < 0)
+			return -ENOMEM;
+	}
+	buf_reset(socket);
+	if ((colon = memrchr(listen, ':', len)) == NULL)
 		return -EINVAL;
 	/* Who listens on all addresses can be asked on this machine's own. */
 	if ((size_t)(colon - listen) == 0 || strncmp(listen, "0.0.0.0:", 8) == 0)
-		return buf_addf(out, "http://127.0.0.1%.*s", (int)(listen + len - colon), colon);
+		return buf_addf(url, "http://127.0.0.1%.*s", (int)(listen + len - colon), colon);
 	if (strncmp(listen, "[::]:", 5) == 0)
-		return buf_addf(out, "http://[::1]%.*s", (int)(listen + len - colon), colon);
-	return buf_addf(out, "http://%.*s", (int)len, listen);
+		return buf_addf(url, "http://[::1]%.*s", (int)(listen + len - colon), colon);
+	return buf_addf(url, "http://%.*s", (int)len, listen);
 }
 
 int api_token(const struct config *config, struct buf *out)
@@ -86,13 +93,13 @@ static int api_answer(const struct http_answer *got, struct json_object **answer
 
 int api_ask(struct ctl *ctl, const char *path, struct json_object *body, struct json_object **answer)
 {
-	struct buf url = BUF_INIT, token = BUF_INIT, line = BUF_INIT, text = BUF_INIT;
+	struct buf url = BUF_INIT, socket = BUF_INIT, token = BUF_INIT, line = BUF_INIT, text = BUF_INIT;
 	struct http_answer got = { .body = BUF_INIT };
 	const char *headers[] = { NULL, "Content-Type: application/json", NULL };
 	int r, code;
 
-	if (api_url(ctl->config, &url) < 0) {
-		code = ctl_fail(CTL_USAGE, "[admin] listen names no TCP address, where the push server could be asked");
+	if (api_place(ctl->config, &url, &socket) < 0) {
+		code = ctl_fail(CTL_USAGE, "[admin] listen is empty: the push server cannot be asked");
 		goto out;
 	}
 	if ((r = api_token(ctl->config, &token)) < 0) {
@@ -112,7 +119,7 @@ int api_ask(struct ctl *ctl, const char *path, struct json_object *body, struct 
 	r = http_perform(ctl->http, &(struct http_request){
 			.method = body == NULL ? "GET" : "POST", .url = url.data, .headers = headers,
 			.body = text.data, .body_len = text.len, .timeout_ms = TIMEOUT_MS,
-			.max_answer = ANSWER_MAX, .allow_plain = true,
+			.max_answer = ANSWER_MAX, .allow_plain = true, .unix_socket = buf_str(&socket),
 		}, &got);
 	if (r < 0)
 		code = ctl_fail(CTL_NOT_RUNNING, "the push server does not answer at [admin] listen = %s: %s",
@@ -121,6 +128,7 @@ int api_ask(struct ctl *ctl, const char *path, struct json_object *body, struct 
 		code = api_answer(&got, answer);
 out:
 	buf_free(&url);
+	buf_free(&socket);
 	buf_wipe(&token);
 	buf_wipe(&line);
 	buf_free(&text);

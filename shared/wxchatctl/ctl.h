@@ -56,8 +56,9 @@ struct store *ctl_store(struct ctl *ctl, bool to_write);
 
 /* Asks the push server: body NULL for a GET.  0 with the answer (json_object_put it), else an exit code, told. */
 int api_ask(struct ctl *ctl, const char *path, struct json_object *body, struct json_object **answer);
-/* Where the admin API is, as a URL: its first TCP address; -EINVAL when it is off or has none. */
-int api_url(const struct config *config, struct buf *out);
+/* Where the admin API is: the URL of its first TCP address; without one, a URL for the first unix socket, and the socket.
+ * -EINVAL when it is off. */
+int api_place(const struct config *config, struct buf *url, struct buf *socket);
 /* The first line of the token file; -ENOENT, or another errno. */
 int api_token(const struct config *config, struct buf *out);
 

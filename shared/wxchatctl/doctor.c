@@ -284,7 +284,7 @@ out:
 
 static void look_push(struct doctor *d)
 {
-	struct buf url = BUF_INIT, token = BUF_INIT, line = BUF_INIT;
+	struct buf url = BUF_INIT, socket = BUF_INIT, token = BUF_INIT, line = BUF_INIT;
 	struct http_answer got = { .body = BUF_INIT };
 	const char *headers[] = { NULL, NULL };
 	struct http *http = http_new(&(struct http_options){ .ca_file = NULL });
@@ -293,18 +293,12 @@ static void look_push(struct doctor *d)
 	size_t n;
 	int r;
 
-	if (api_url(d->config, &url) < 0) {
-		if (d->config->admin.listen[0] != '\0')
-			say(d, NOTE, "push-server", "[admin] listen = %s names no TCP address, so wxchatctl cannot ask there",
-			    d->config->admin.listen);
-		goto out;
-	}
-	if (http == NULL || api_token(d->config, &token) < 0 ||
+	if (api_place(d->config, &url, &socket) < 0 || http == NULL || api_token(d->config, &token) < 0 ||
 	    buf_adds(&url, "/api/stats") < 0 || buf_addf(&line, "Authorization: Bearer %s", token.data) < 0)
 		goto out;	/* no API to ask, which has been said */
 	headers[0] = line.data;
 	r = http_perform(http, &(struct http_request){ .method = "GET", .url = url.data, .headers = headers,
-			 .timeout_ms = LOOK_MS, .allow_plain = true }, &got);
+			 .timeout_ms = LOOK_MS, .allow_plain = true, .unix_socket = buf_str(&socket) }, &got);
 	if (r < 0) {
 		say(d, BAD, "push-server", "it does not answer at [admin] listen = %s: is it running?", d->config->admin.listen);
 	} else if (got.status != 200 || (o = json_parse(buf_str(&got.body), got.body.len)) == NULL) {
@@ -326,6 +320,7 @@ static void look_push(struct doctor *d)
 out:
 	http_free(http);
 	buf_free(&url);
+	buf_free(&socket);
 	buf_wipe(&token);
 	buf_wipe(&line);
 	buf_free(&got.body);

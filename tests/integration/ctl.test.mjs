@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Person, startOperated } from './lib/operator.mjs';
@@ -172,14 +173,26 @@ test('says when the push server is not there', async () => {
 	assert.equal((await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: '' })).code, 2);
 });
 
-test('asks at the TCP address where a unix socket is listened on as well, and says when there is none', async () => {
-	const unix = `unix:${sys.file('admin.sock')}`;
-	assert.equal((await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: `${unix}, ${new URL(sys.admin).host}` })).code, 0);
-	const r = await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: unix });
-	assert.equal(r.code, 2);
-	assert.match(r.err, /no TCP address/);
-	const looked = await run(sys, ['doctor', '--json'], { WXCHAT_ADMIN_LISTEN: unix });
-	assert.ok(looked.lines.some((c) => c.check === 'push-server' && /no TCP address/.test(c.message)), looked.out);
+test('asks at the TCP address, or at a unix socket where there is no other', async (t) => {
+	const nowhere = `unix:${sys.file('nobody.sock')}`;
+	assert.equal((await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: `${nowhere}, ${new URL(sys.admin).host}` })).code, 0);
+	const r = await run(sys, ['rooms'], { WXCHAT_ADMIN_LISTEN: nowhere });
+	assert.equal(r.code, 4);
+	assert.match(r.err, /does not answer at \[admin\] listen = unix:.*nobody\.sock/);
+
+	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'wxchat-ctl-')), unix = `unix:${dir}/admin.sock`;
+	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+	const own = await startOperated({ env: { WXCHAT_ADMIN_LISTEN: `127.0.0.1:0, ${unix}` } });
+	t.after(() => own.stop());
+	const person = await Person.join(own, 'unix', 'by-socket');
+	for (const listen of [unix, `${unix}, ${nowhere}`]) {
+		const rooms = await run(own, ['rooms', '--json'], { WXCHAT_ADMIN_LISTEN: listen });
+		assert.equal(rooms.code, 0, rooms.err);
+		assert.deepEqual(rooms.lines.map((room) => room.room), ['by-socket']);
+	}
+	const looked = await run(own, ['doctor', '--json'], { WXCHAT_ADMIN_LISTEN: unix });
+	assert.ok(looked.lines.some((c) => c.check === 'push-server' && /it runs, with 1 connection$/.test(c.message)), looked.out);
+	await person.leave();
 });
 
 test('a backup is taken hot and put back; clients are told that the history is another', async (t) => {
