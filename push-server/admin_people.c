@@ -93,7 +93,7 @@ static void ban(struct call *call)
 		call_fail(call, ERR_TOO_LARGE, "reason: 200 bytes at most");
 		return;
 	}
-	be_put(value, expiry(seconds), sizeof(value));
+	be_put(value, expiry(seconds), 8);
 	if (n > 0)
 		memcpy(value + 8, reason, n);
 	call_change(call, &(struct change){
@@ -157,7 +157,7 @@ static void mute(struct call *call)
 		ask_home(call, REQUEST_MUTE, seconds, done_ok);
 		return;
 	}
-	be_put(value, expiry(seconds), sizeof(value));
+	be_put(value, expiry(seconds), 8);
 	row_change(call, HISTORY_SET, TABLE_MUTES, value, sizeof(value), done_ok);
 }
 
