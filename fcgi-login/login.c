@@ -48,7 +48,7 @@ static enum error login_read(struct call *c, struct login *lg)
 	lg->code = params_get(p, "X-WX-Code", "code");
 	/* With a code in header or query whatever the body is is not wanted, once it is whole: who has let go waits for nothing. */
 	if (e == ERR_BAD_REQUEST && (!lg->code || !c->rq->body_ended))
-		return call_fail(c, e, "the body is not the JSON object or form that it should be");
+		return call_fail(c, e, "the body is not the form or JSON object, of at most 256 values, that it should be");
 	lg->encrypted = params_get(p, "X-WX-Encrypted-Data", "encryptedData");
 	lg->iv = params_get(p, "X-WX-IV", "iv");
 	lg->raw = params_get_words(p, "X-WX-RawData", "rawData");

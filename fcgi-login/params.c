@@ -34,7 +34,7 @@ enum error params_init(struct params *p, struct request *rq, size_t limit)
 		p->is_form = true;
 		return ERR_NONE;
 	}
-	p->json = json_parse(p->body.data + blank, p->body.len - blank);
+	p->json = json_parse_form(p->body.data + blank, p->body.len - blank);
 	return p->json ? ERR_NONE : ERR_BAD_REQUEST;
 }
 

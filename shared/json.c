@@ -71,9 +71,14 @@ struct json_object *json_parse(const char *text, size_t len)
 	return jsontext_object(text, len, NULL, 0) < 0 ? NULL : json_build(text, len);
 }
 
+struct json_object *json_parse_form(const char *text, size_t len)
+{
+	return jsontext_form(text, len) < 0 ? NULL : json_build(text, len);
+}
+
 struct json_object *json_parse_lenient(const char *text, size_t len)
 {
-	return jsontext_object_lenient(text, len, NULL, 0) < 0 ? NULL : json_build(text, len);
+	return jsontext_lenient(text, len) < 0 ? NULL : json_build(text, len);
 }
 
 /* Appends text, with U+FFFD for each byte that is no UTF-8. */

@@ -16,7 +16,11 @@
  * whole valid JSON object, as jsontext_object says it.  Of members of one name the last counts. */
 struct json_object *json_parse(const char *text, size_t len);
 
-/* As json_parse, for what WeChat made, which was seen with raw control characters in strings. */
+/* As json_parse, for a form's few fields: NULL also where there are more than JSON_FORM_VALUES_MAX values. */
+struct json_object *json_parse_form(const char *text, size_t len);
+
+/* As json_parse, for what WeChat made, which was seen with raw control characters in strings; at most
+ * JSON_MESSAGE_VALUES_MAX values. */
 struct json_object *json_parse_lenient(const char *text, size_t len);
 
 /* As json_parse_lenient, for what WeChat's servers answer: an odd byte or a deep field that nobody asked for must not spoil

@@ -3,6 +3,7 @@
 #include "jsontext.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +16,10 @@ enum { NUMBER_MAX = 400 };	/* characters: more is nobody's number */
 struct scan {
 	const char *end;
 	bool is_lenient;
+};
+
+struct bounds {
+	unsigned depth, values;
 };
 
 static const char *scan_blank(const struct scan *s, const char *p)
@@ -172,12 +177,12 @@ static const char *scan_name(const struct scan *s, const char *p, struct jsontex
 }
 
 /* The one pass: inside says of each open bracket whether it is an object's, the innermost in bit 0. */
-static int scan_object(const char *text, size_t len, bool is_lenient, unsigned max_depth,
+static int scan_object(const char *text, size_t len, bool is_lenient, struct bounds most,
 		       struct jsontext_member *members, size_t max)
 {
 	struct scan s = { text + len, is_lenient };
 	struct jsontext_member member = { 0 }, inner;
-	unsigned depth = 1;
+	unsigned depth = 1, values = 0;
 	uint64_t inside = 1;
 	bool has_nul = false;
 	const char *p;
@@ -199,8 +204,10 @@ next:	/* p is where a member or an element begins */
 	}
 	if (!p || p == s.end)
 		return has_nul ? -EILSEQ : -EINVAL;
+	if (values++ == most.values)
+		return -E2BIG;
 	if (*p == '{' || *p == '[') {
-		if (depth == max_depth)
+		if (depth == most.depth)
 			return -ELOOP;
 		depth++;
 		inside = inside << 1 | (*p == '{');
@@ -236,18 +243,25 @@ close:	/* p is at the bracket that ends the innermost */
 	return scan_blank(&s, p) == s.end ? count : -EINVAL;
 }
 
+static const struct bounds any_number = { JSON_DEPTH_MAX, UINT_MAX };
+
 int jsontext_object(const char *text, size_t len, struct jsontext_member *members, size_t max)
 {
-	return scan_object(text, len, false, JSON_DEPTH_MAX, members, max);
+	return scan_object(text, len, false, any_number, members, max);
 }
 
-int jsontext_object_lenient(const char *text, size_t len, struct jsontext_member *members, size_t max)
+int jsontext_form(const char *text, size_t len)
 {
-	return scan_object(text, len, true, JSON_DEPTH_MAX, members, max);
+	return scan_object(text, len, false, (struct bounds){ JSON_DEPTH_MAX, JSON_FORM_VALUES_MAX }, NULL, 0);
+}
+
+int jsontext_lenient(const char *text, size_t len)
+{
+	return scan_object(text, len, true, (struct bounds){ JSON_DEPTH_MAX, JSON_MESSAGE_VALUES_MAX }, NULL, 0);
 }
 
 int jsontext_answer(const char *text, size_t len)
 {
 	_Static_assert(JSON_ANSWER_DEPTH_MAX <= 64, "inside has a bit for each");
-	return scan_object(text, len, true, JSON_ANSWER_DEPTH_MAX, NULL, 0);
+	return scan_object(text, len, true, (struct bounds){ JSON_ANSWER_DEPTH_MAX, UINT_MAX }, NULL, 0);
 }

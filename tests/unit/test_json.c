@@ -146,6 +146,51 @@ static void control_characters_pass_only_from_wechat(void **state)
 	assert_null(json_parse_lenient("{\"a\":NaN}", strlen("{\"a\":NaN}")));
 }
 
+/* {"a":[{},{},...]} with so many values in all. */
+static char *crowd(unsigned values, size_t *len)
+{
+	struct buf text = BUF_INIT;
+	unsigned i;
+
+	assert_int_equal(buf_adds(&text, "{\"a\":["), 0);
+	for (i = 1; i < values; i++)
+		assert_int_equal(buf_adds(&text, i > 1 ? ",{}" : "{}"), 0);
+	assert_int_equal(buf_adds(&text, "]}"), 0);
+	*len = text.len;
+	return text.data;
+}
+
+static void forms_and_messages_hold_so_many_values_and_no_more(void **state)
+{
+	static const struct {
+		int (*scan)(const char *text, size_t len);
+		struct json_object *(*parse)(const char *text, size_t len);
+		unsigned most;
+	} kinds[] = {
+		{ jsontext_form, json_parse_form, JSON_FORM_VALUES_MAX },
+		{ jsontext_lenient, json_parse_lenient, JSON_MESSAGE_VALUES_MAX },
+	};
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < COUNT(kinds); i++) {
+		char *most = crowd(kinds[i].most, &len);
+		struct json_object *o = kinds[i].parse(most, len);
+
+		assert_int_equal(kinds[i].scan(most, len), 1);
+		assert_non_null(o);
+		json_object_put(o);
+		free(most);
+		most = crowd(kinds[i].most + 1, &len);
+		assert_int_equal(kinds[i].scan(most, len), -E2BIG);
+		assert_null(kinds[i].parse(most, len));
+		o = json_parse(most, len);
+		assert_non_null(o);
+		json_object_put(o);
+		free(most);
+	}
+}
+
 static void members_are_named_without_a_tree(void **state)
 {
 	static const char text[] = " {\"content\" : \"hi \\\"x\\\"\" ,\"\\u0075id\":{\"a\":[1,{\"b\":2}]}, \"n\":-1.5 }";
@@ -375,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_whole_valid_objects_pass),
 		cmocka_unit_test(control_characters_pass_only_from_wechat),
+		cmocka_unit_test(forms_and_messages_hold_so_many_values_and_no_more),
 		cmocka_unit_test(members_are_named_without_a_tree),
 		cmocka_unit_test(texts_are_read),
 		cmocka_unit_test(what_people_may_read_is_read_as_text),
