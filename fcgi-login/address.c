@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config.h"
@@ -57,4 +58,15 @@ void address_of_client(const char *peer, const char *forwarded, const char *trus
 		memcpy(out, next, sizeof(next));
 		end = start ? start - 1 : 0;
 	}
+}
+
+void address_network(const char *address, char out[static ADDRESS_MAX])
+{
+	struct in6_addr six;
+
+	snprintf(out, ADDRESS_MAX, "%s", address);
+	if (inet_pton(AF_INET6, address, &six) != 1)
+		return;
+	memset(six.s6_addr + 8, 0, 8);
+	inet_ntop(AF_INET6, &six, out, ADDRESS_MAX);
 }

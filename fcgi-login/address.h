@@ -11,4 +11,7 @@
 void address_of_client(const char *peer, const char *forwarded, const char *trusted_proxies,
 		       char out[static ADDRESS_MAX]);
 
+/* Who is to be counted: the address in its usual form, of IPv6 its /64, which is what one customer gets. */
+void address_network(const char *address, char out[static ADDRESS_MAX]);
+
 #endif

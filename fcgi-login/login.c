@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth.h"
+#include "address.h"
 #include "clock.h"
 #include "encode.h"
 #include "issue.h"
@@ -23,8 +24,7 @@
 
 enum {
 	CODE_MAX = 512,
-	ANSWER_LIKELY = 1500,
-	RATE_WINDOW_S = 60
+	ANSWER_LIKELY = 1500
 };
 
 struct login {
@@ -83,17 +83,12 @@ static enum error login_rate_passed(struct call *c, const struct store_rate *rat
 
 static enum error login_rate_address(struct call *c)
 {
-	char key[ADDRESS_MAX + 16];
-	struct store_rate rate = { .key = key, .limit = (unsigned)c->config->login.rate_per_address, .window_s = RATE_WINDOW_S };
-	int r;
+	char network[ADDRESS_MAX];
 
-	if (!rate.limit || !*c->address)
+	if (!*c->address)
 		return ERR_NONE;
-	snprintf(key, sizeof(key), "login-address-%s", c->address);
-	r = store_rate(c->store, &rate, c->now_ms);
-	if (r == -EAGAIN)
-		return login_rate_passed(c, &rate);
-	return r < 0 ? call_store_failed(c, "rate", r) : ERR_NONE;
+	address_network(c->address, network);
+	return call_rate(c, "login-address", network, c->config->login.rate_per_address);
 }
 
 /* Counted with the login itself. */

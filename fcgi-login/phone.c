@@ -21,8 +21,10 @@ static enum error phone_by_code(struct call *c, const char *code, struct phone *
 {
 	struct wechat_told told = { 0 };
 	struct wechat *wechat;
-	enum error e;
+	enum error e = call_rate(c, "wechat", c->uid, c->config->login.rate_wechat);
 
+	if (e != ERR_NONE)
+		return e;
 	if (!call_wechat_enter(c))
 		return ERR_WECHAT_BUSY;
 	wechat = worker_wechat(c->w);

@@ -16,7 +16,7 @@
 
 enum {
 	STACK_SIZE = 256 << 10,		/* address space; only what is touched is memory */
-	PEER_IDLE_MS = 30000,		/* silence of a web server in the middle of a request */
+	PEER_IDLE_MS = 15000,		/* silence of a web server in the middle of a request */
 	BACK_OFF_MS = 50,
 	TAKE_MS = 1000			/* how long a stop goes on accepting what waits in the queue */
 };

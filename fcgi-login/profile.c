@@ -114,10 +114,13 @@ static enum error check_nick(struct call *c, const char *openid, const char *nic
 	struct wechat_told told = { 0 };
 	bool risky = false, review = false;
 	struct wechat *wechat;
-	enum error e = ERR_WECHAT_BUSY;
+	enum error e;
 
 	if (strcmp(c->config->login.check_profile, "on"))
 		return ERR_NONE;
+	if ((e = call_rate(c, "wechat", c->uid, c->config->login.rate_wechat)) != ERR_NONE)
+		return e;
+	e = ERR_WECHAT_BUSY;
 	if (call_wechat_enter(c)) {
 		if ((wechat = worker_wechat(c->w)))
 			e = wechat_check_text(wechat, openid, SCENE_PROFILE, nick, strlen(nick), &risky, &review,
@@ -146,7 +149,7 @@ static enum error profile_set(struct call *c, struct user *user, struct params *
 		return e;
 	if (avatar && strcmp(avatar, user->avatar) && !avatar_ok(c, avatar))
 		return call_fail(c, ERR_BAD_REQUEST, "avatarUrl is not a picture that others can see: upload it first");
-	if (name && (e = check_nick(c, user->openid, nick)) != ERR_NONE)
+	if (name && strcmp(nick, user->nick) && (e = check_nick(c, user->openid, nick)) != ERR_NONE)
 		return e;
 	r = store_user_update(c->store, user->uid, name ? nick : NULL, avatar, NULL);
 	if (r < 0)

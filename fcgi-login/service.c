@@ -259,6 +259,21 @@ enum error call_store_failed(struct call *c, const char *what, int r)
 	return ERR_STORE;
 }
 
+enum error call_rate(struct call *c, const char *what, const char *who, int64_t limit)
+{
+	char key[64];
+	struct store_rate rate = { .key = key, .limit = (unsigned)limit, .window_s = RATE_WINDOW_S };
+	int r;
+
+	if (limit == 0)
+		return ERR_NONE;
+	snprintf(key, sizeof(key), "%s-%s", what, who);
+	r = store_rate(c->store, &rate, c->now_ms);
+	if (r == -EAGAIN)
+		c->retry_s = rate.retry_s;
+	return r == 0 ? ERR_NONE : r == -EAGAIN ? ERR_RATE_LIMITED : call_store_failed(c, "rate", r);
+}
+
 bool call_wechat_enter(struct call *c)
 {
 	if (gate_enter(&c->service->wechat_gate, c->settings->wechat_max, c->settings->wechat_waiting_max, GATE_WAIT_MS))

@@ -118,6 +118,11 @@ enum error call_fail(struct call *c, enum error e, const char *message);
 /* A store's errno as what the client is told; logs it. */
 enum error call_store_failed(struct call *c, const char *what, int r);
 
+enum { RATE_WINDOW_S = 60 };
+
+/* Counts one use by who: ERR_RATE_LIMITED, with Retry-After, once there were limit in a minute.  0 is no limit. */
+enum error call_rate(struct call *c, const char *what, const char *who, int64_t limit);
+
 /* Before and after asking WeChat: false when as many others wait as may (503, with Retry-After). */
 bool call_wechat_enter(struct call *c);
 void call_wechat_leave(struct call *c);

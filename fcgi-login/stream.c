@@ -13,9 +13,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 /* how long a close waits for a peer that neither ends its request nor closes */
 enum { LINGER_MS = 500 };
 #define LINGER_MS_TEXT "500"
+
+/* A web server that does not wait for a body itself lets each slow one have a thread: so long a body may take to begin, and
+ * so much of it must come in each second from then on. */
+enum { BODY_BEGINS_MS = 10000, BODY_LEAST_KB_S = 16 };
 
 /* what a fresh connection takes without its peer's help, whatever it is */
 enum { TAKEN_AT_ONCE = 8192 };
@@ -36,14 +42,33 @@ int fastcgi_init(void)
 	return 0;
 }
 
+/* The next of what is here, or, where nothing is, one byte that is waited for; 0 at the end. */
+static int read_some(FCGX_Stream *in, char *out, size_t size)
+{
+	size_t here = in->rdNext == in->stop ? 1 : (size_t)(in->stop - in->rdNext);
+
+	return FCGX_GetStr(out, (int)(here < size ? here : size), in);
+}
+
+/* libfcgi reads until out is full, however long each byte is in coming: the time of it all is looked at here. */
 static int fastcgi_read(void *arg, char *out, size_t size)
 {
 	struct fastcgi *f = arg;
-	int n = FCGX_GetStr(out, size > INT_MAX ? INT_MAX : (int)size, f->fcgx.in);
+	FCGX_Stream *in = f->fcgx.in;
+	size_t n = 0;
+	int some = 1;
 
-	if (n == 0 && FCGX_GetError(f->fcgx.in) != 0)	/* a client that left, an abort, a timeout */
+	if (size > INT_MAX)
+		size = INT_MAX;
+	for (; n < size && some > 0; n += (size_t)some) {
+		if (in->rdNext == in->stop && clock_mono_ms() > f->body_until_ms)
+			return -EPROTO;
+		some = read_some(in, out + n, size - n);
+	}
+	f->body_until_ms += (int64_t)n / BODY_LEAST_KB_S;
+	if (n == 0 && FCGX_GetError(in) != 0)	/* a client that left, an abort, a timeout */
 		return -EPROTO;
-	return n;
+	return (int)n;
 }
 
 static int fastcgi_write(void *arg, const char *bytes, size_t len)
@@ -87,6 +112,7 @@ int fastcgi_open(struct fastcgi *f, int fd, unsigned idle_ms)
 		return -EPROTO;
 	f->fcgx.keepConnection = 0;	/* a kept connection would pin this thread, and unread bytes could forge requests */
 	f->idle_ms = idle_ms;
+	f->body_until_ms = clock_mono_ms() + BODY_BEGINS_MS;
 	f->stream = (struct stream){ .read = fastcgi_read, .write = fastcgi_write, .end_input = fastcgi_end_input, .arg = f };
 	return 0;
 }

@@ -15,7 +15,7 @@
 #include "routes.h"
 #include "spool.h"
 
-enum { OVERHEAD_MAX = 64 << 10, PIECE = 32 << 10, DIRECT_S = 600, SWEEP_S = 3600 };
+enum { OVERHEAD_MAX = 64 << 10, PIECE = 32 << 10, DIRECT_S = 600, SWEEP_S = 3600, BLOCK_BYTES = 4096 };
 
 struct upload {
 	struct call *c;
@@ -149,10 +149,16 @@ static enum error upload_receive(struct upload *u)
 	return ERR_NONE;
 }
 
+/* What a file takes: disks give out blocks. */
+static uint64_t disk_bytes(uint64_t size)
+{
+	return (size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+}
+
 /* Against the quotas.  The file may have been long on its way, so the time is looked at anew. */
 static enum error upload_reserve(struct call *c, uint64_t size, struct store_reserved *reserved)
 {
-	int r = store_media_reserve(c->store, c->uid, size, (uint64_t)c->config->media.quota_user_mb << 20,
+	int r = store_media_reserve(c->store, c->uid, disk_bytes(size), (uint64_t)c->config->media.quota_user_mb << 20,
 				    (uint64_t)c->config->media.quota_total_mb << 20, clock_wall_ms(), reserved);
 
 	if (r == -EDQUOT)
@@ -204,7 +210,7 @@ static void upload_check(struct upload *u, const char *openid, const char *url)
 		call_wechat_leave(c);
 	}
 	c->retry_s = 0;
-	if (e == ERR_NONE && (r = store_trace_put(c->store, trace_id, c->uid, url, u->spool.size, c->now_ms)) < 0)
+	if (e == ERR_NONE && (r = store_trace_put(c->store, trace_id, c->uid, url, disk_bytes(u->spool.size), c->now_ms)) < 0)
 		log_error("media-check-lost", "uid=%s error=%d", c->uid, -r);
 	else if (e != ERR_NONE)
 		log_warn("media-unchecked", "uid=%s name=%s error=%s errcode=%lld", c->uid, u->name, error_name(e),
@@ -250,6 +256,9 @@ static enum error upload_direct(struct call *c)
 		type = r > 0 ? media_type_named(types, text) : NULL;
 	if (!type)
 		return ERR_UNSUPPORTED_MEDIA;
+	/* What a form allows is counted for good: one user could use up what all have, without a file. */
+	if (c->config->media.quota_total_mb && !c->config->media.quota_user_mb)
+		return call_fail(c, ERR_NOT_FOUND, "files are counted together: POST them to this URL");
 	/* nobody tells us when a file has arrived in the bucket, so what WeChat is to judge comes through here */
 	if (type->check && !strcmp(c->config->media.check, "on"))
 		return call_fail(c, ERR_NOT_FOUND, "files of this type are checked: POST them to this URL");

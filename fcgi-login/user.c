@@ -47,6 +47,8 @@ static enum error user_ask_wechat(struct call *c, const struct session *s, const
 
 	if ((r = store_user(c->store, s->uid, &user)) < 0)
 		return call_store_failed(c, "user", r);
+	if ((e = call_rate(c, "wechat", s->uid, c->config->login.rate_wechat)) != ERR_NONE)
+		return e;
 	if (issue_open(c->settings->seal_key, s, key) < 0)
 		return ERR_INVALID_SESSION;	/* sealed under an AppSecret of the past */
 	if (!call_wechat_enter(c)) {

@@ -266,28 +266,40 @@ static bool replace(char *field, size_t size, const char *given)
 	return given && strcmp(field, given) != 0 && text_copy(field, size, given);
 }
 
+/* false: it was so already. */
+static bool update_apply(const struct update *c, struct user *u)
+{
+	bool has_nick = replace(u->nick, sizeof(u->nick), c->nick), has_avatar = replace(u->avatar, sizeof(u->avatar), c->avatar);
+	bool has_phone = replace(u->phone, sizeof(u->phone), c->phone);
+
+	if (has_nick || has_avatar)
+		u->revision++;
+	return has_nick || has_avatar || has_phone;
+}
+
 static int update_write(MDB_txn *txn, void *arg)
 {
 	struct update *c = arg;
 	struct user u;
 	int r = user_load(c->s, txn, c->uid, &u);
 
-	if (r < 0)
-		return r;
-	if ((int)replace(u.nick, sizeof(u.nick), c->nick) | (int)replace(u.avatar, sizeof(u.avatar), c->avatar))
-		u.revision++;
-	replace(u.phone, sizeof(u.phone), c->phone);
-	return user_save(c->s, txn, c->uid, &u);
+	if (r == 0 && update_apply(c, &u))
+		r = user_save(c->s, txn, c->uid, &u);
+	return r;
 }
 
 int store_user_update(struct store *s, const char *uid, const char *nick, const char *avatar, const char *phone)
 {
 	struct update c = { .s = s, .nick = nick, .avatar = avatar, .phone = phone };
+	struct user u;
 	int r = uid_read(uid, c.uid);
 
 	if (r < 0)
 		return r;
 	if (!store_fits(nick, NICK_MAX) || !store_fits(avatar, AVATAR_MAX) || !store_fits(phone, PHONE_MAX))
 		return -EINVAL;
+	/* What changes nothing costs no commit. */
+	if ((r = store_user(s, uid, &u)) < 0 || !update_apply(&c, &u))
+		return r;
 	return mdb_write(s->mdb, update_write, &c);
 }

@@ -131,6 +131,32 @@ test('one address, and one user, may log in so often', async (t) => {
 	assert.deepEqual(statuses, [200, 200, 429, 200, 200, 200, 429]);
 });
 
+test('who lives in one IPv6 network is one, whatever the address', async (t) => {
+	const own = await startSystem({ web: 'lighttpd', config: { login: { rate_per_address: '2/m', trusted_proxies: '127.0.0.1' } } });
+	t.after(() => own.stop());
+	const from = async (address) => (await own.call('POST', 'login',
+		{ json: { code: await own.code(address) }, headers: { 'x-forwarded-for': address } })).status;
+	assert.deepEqual([await from('2001:db8::1'), await from('2001:db8::2'), await from('2001:db8::ffff:3')], [200, 200, 429]);
+	assert.equal(await from('2001:db8:0:1::1'), 200);
+});
+
+test('one user may have WeChat asked so often, by whatever route', async (t) => {
+	const own = await startSystem({ config: { login: { rate_wechat: '3/m', check_session: 'on', check_profile: 'on' } } });
+	t.after(() => own.stop());
+	const s = await own.login('curious'), other = await own.login('other');
+	const phone = () => own.call('POST', 'phone', { headers: s.headers, json: { code: 'invented' } });
+	const session = (who) => own.call('GET', 'user', { headers: who.headers, query: { wechat: 1 } });
+	const name = (nickName) => own.call('POST', 'profile', { headers: s.headers, json: { nickName } });
+	assert.deepEqual([(await phone()).status, (await session(s)).status, (await name('新名')).status], [400, 200, 200]);
+	for (const refused of [await phone(), await session(s), await name('更新的名')]) {
+		assert.deepEqual([refused.status, refused.body.error], [429, 'ERR_RATE_LIMITED']);
+		assert.match(refused.headers.get('retry-after'), /^[1-9]\d*$/);
+	}
+	assert.equal((await name('新名')).status, 200, 'the name that is there already is no question');
+	assert.equal((await own.call('GET', 'user', { headers: s.headers })).status, 200);
+	assert.equal((await session(other)).status, 200);
+});
+
 test('when too many wait for WeChat the others are told so soon, and sessions are still served', async (t) => {
 	const own = await startSystem({ web: 'nginx', config: { login: { threads: 8, queue_max: 2 }, wechat: { timeout_ms: 5000 } } });
 	t.after(() => own.stop());

@@ -350,6 +350,26 @@ test('a banned user and a banned address are told so', async (t) => {
 	assert.equal((await from('192.0.2.7, 192.0.2.8')).status, 200);
 });
 
+test('a body that hardly comes lets go of its thread', async (t) => {
+	const own = await startSystem({ web: null, config: { login: { threads: 1 } } });
+	t.after(() => own.stop());
+	const slow = net.connect(own.loginSocket);
+	const closed = once(slow, 'close');
+	slow.on('error', () => {}).resume();
+	const whole = fastcgi({ REQUEST_METHOD: 'POST', REQUEST_URI: '/login', CONTENT_LENGTH: '10000' }, 'x'.repeat(10000));
+	slow.write(whole.subarray(0, whole.length - 9990));
+	let sent = whole.length - 9990;
+	const drip = setInterval(() => slow.write(whole.subarray(sent, ++sent)), 300);
+	await closed;
+	clearInterval(drip);
+	const other = net.connect(own.loginSocket), parts = [];
+	other.on('data', (part) => parts.push(part));
+	other.write(fastcgi({ REQUEST_METHOD: 'GET', REQUEST_URI: '/health' }));
+	await once(other, 'close');
+	assert.match(Buffer.concat(parts).toString(), /Status: 200 /);
+	assert.ok(sent < whole.length, 'it was not heard to its end');
+});
+
 test('while the disk stalls, a login that would be one too many is refused at once, and the others are served after', async (t) => {
 	const waiting = 1024;
 	const own = await startSystem({ web: null, config: { wechat: { timeout_ms: 30000 },

@@ -170,6 +170,15 @@ test('quotas hold for one user and for all', async (t) => {
 	assert.equal(kept(sys).length, 3);
 });
 
+test('a small file counts as the block that it takes', async (t) => {
+	const sys = await startSystem({ web: 'nginx', config: { media: { quota_user_mb: 1 } } });
+	t.after(() => sys.stop());
+	const s = await sys.login('crumbs');
+	const put = async (bytes) => (await sys.call('POST', 'upload', { headers: s.headers, body: form(bytes) })).status;
+	assert.equal(await put(Buffer.concat([files.jpeg, Buffer.alloc((1 << 20) - 2 * 4096 - files.jpeg.length)])), 200);
+	assert.deepEqual([await put(files.png), await put(files.png), await put(files.png)], [200, 200, 413]);
+});
+
 test('a full disk is told, and nothing is left', async (t) => {
 	const sys = await startSystem({ web: 'nginx', config: { media: { dir: '/proc/nowhere' } } });
 	t.after(() => sys.stop());

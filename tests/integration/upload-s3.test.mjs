@@ -113,6 +113,15 @@ test('what WeChat is to check does not pass it by', async (t) => {
 	assert.equal((await ask('application/pdf')).status, 200, 'WeChat judges images and audio alone');
 });
 
+test('forms that nobody uses take nobody\'s space: without a quota of his own none gets one', async (t) => {
+	const own = await startSystem({ web: 'nginx', config: { media: bucket({ quota_total_mb: 20 }) } });
+	t.after(() => own.stop());
+	const user = await own.login('forms');
+	const refused = await own.call('GET', 'upload', { headers: user.headers, query: { direct: 1 } });
+	assert.deepEqual([refused.status, refused.body.error], [404, 'ERR_NOT_FOUND']);
+	assert.equal((await own.call('POST', 'upload', { headers: user.headers, body: form(files.png) })).status, 200);
+});
+
 test('the bucket may have another name in public, and stand in the host\'s name', async (t) => {
 	const own = await startSystem({ web: 'nginx', config: { media: bucket({ s3_style: 'host', s3_endpoint: 'https://cos.ap-shanghai.myqcloud.com',
 		s3_region: 'ap-shanghai', s3_url: 'https://cdn.example.com/' }) } });

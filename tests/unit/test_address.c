@@ -32,10 +32,32 @@ static void proxies_are_believed_when_they_are_trusted(void **state)
 	}
 }
 
+static void who_is_counted_is_one_customer(void **state)
+{
+	static const struct {
+		const char *sentence, *address, *network;
+	} rows[] = {
+		{ "an IPv4 address is itself", "192.0.2.7", "192.0.2.7" },
+		{ "of IPv6 the first half", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+		{ "whatever its second half", "2001:db8:1:2:ffff::1", "2001:db8:1:2::" },
+		{ "another first half is another customer", "2001:db8:1:3::1", "2001:db8:1:3::" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char network[ADDRESS_MAX];
+
+		address_network(rows[i].address, network);
+		if (strcmp(network, rows[i].network) != 0)
+			ROW_FAILS(rows[i].sentence, "%s", network);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(proxies_are_believed_when_they_are_trusted),
+		cmocka_unit_test(who_is_counted_is_one_customer),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);

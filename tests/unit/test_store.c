@@ -362,6 +362,7 @@ static void a_profile_changes_and_says_so(void **state)
 	struct made m;
 	struct user user;
 	char longest[NICK_MAX + 2];
+	uint64_t version;
 
 	(void)state;
 	login(&m, "o", "", NOW, NOW + HOUR);
@@ -371,6 +372,9 @@ static void a_profile_changes_and_says_so(void **state)
 	assert_string_equal(user.avatar, "https://a/b.png");
 	assert_int_equal(user.revision, 2);
 	assert_int_equal(store_user_update(s, m.user.uid, "张三", NULL, "123"), 0);
+	version = store_version(s);
+	assert_int_equal(store_user_update(s, m.user.uid, "张三", "https://a/b.png", "123"), 0);
+	assert_true(store_version(s) == version);	/* what changes nothing is not written */
 	assert_int_equal(store_user(s, m.user.uid, &user), 0);
 	assert_int_equal(user.revision, 2);
 	assert_string_equal(user.phone, "123");
