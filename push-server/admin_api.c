@@ -199,6 +199,8 @@ bool call_number(struct call *call, const char *name, int64_t least, int64_t mos
 	return false;
 }
 
+enum { PARAMETERS_MAX = 32 };
+
 /* The query's parameters, as the object that a POST would bring; NULL when malformed. */
 static struct json_object *body_of_query(struct evhttp_request *request)
 {
@@ -206,11 +208,15 @@ static struct json_object *body_of_query(struct evhttp_request *request)
 	struct json_object *body = json_object_new_object();
 	struct query_item item;
 	char name[32], value[512];
-	size_t pos = 0, len = query == NULL ? 0 : strlen(query);
+	size_t pos = 0, len = query == NULL ? 0 : strlen(query), count = 0;
 
 	while (body != NULL && len > 0 && query_next(query, len, &pos, &item) == 1) {
 		int n;
 
+		if (count++ == PARAMETERS_MAX) {	/* each is looked for in all */
+			json_object_put(body);
+			return NULL;
+		}
 		if (item.name_len >= sizeof(name))
 			continue;
 		memcpy(name, item.name, item.name_len);
@@ -271,7 +277,7 @@ void api_take(struct api *api, struct evhttp_request *request, const char *path)
 	call->request = request;
 	call->body = is_post ? body_of_post(request) : body_of_query(request);
 	if (call->body == NULL)
-		call_fail(call, ERR_BAD_REQUEST, is_post ? "the body is not one JSON object" : "the query is malformed");
+		call_fail(call, ERR_BAD_REQUEST, is_post ? "the body is not one JSON object" : "the query is malformed, or has more than 32 parameters");
 	else
 		route->run(call);
 }

@@ -182,15 +182,21 @@ static void conn_count_close(struct conn *c, enum close_code code)
 	}
 }
 
-void conn_touch(struct conn *c)
+void conn_flush_later(struct conn *c)
 {
 	struct worker *w = c->worker;
 
-	if (c->is_dirty || c->is_writing || c->state == CONN_DEAD)
+	if (c->is_dirty || c->state == CONN_DEAD)
 		return;
 	c->is_dirty = true;
 	c->next = w->dirty_conns;
 	w->dirty_conns = c;
+}
+
+void conn_touch(struct conn *c)
+{
+	if (!c->is_writing)
+		conn_flush_later(c);
 }
 
 static void conn_queue(struct conn *c, struct chunk *chunk, uint32_t skip, bool is_told)

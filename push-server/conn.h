@@ -132,6 +132,9 @@ void conn_end(struct conn *c);
 void conn_flush(struct conn *c);
 
 /* It is flushed at the end of this turn, whether or not anything is queued. */
+void conn_flush_later(struct conn *c);
+
+/* The same, unless the kernel is known to take nothing now. */
 void conn_touch(struct conn *c);
 
 void conn_pause(struct conn *c, enum conn_pause why);

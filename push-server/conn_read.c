@@ -199,7 +199,7 @@ void conn_on_ready(struct conn *c, bool reads, bool writes)
 		reads = true;
 	}
 	if (writes && c->out)
-		conn_flush(c);
+		conn_flush_later(c);
 	else if (writes && c->tls)
 		reads = true;	/* TLS has something of its own to write: reading goes on with it */
 	if (reads && c->state != CONN_DEAD && !c->pauses)

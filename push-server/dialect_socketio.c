@@ -187,7 +187,20 @@ static void socketio_binary_event(struct conn *c, const char *text, size_t len)
 
 	if (dash)
 		event_ack(dash + 1, len - (size_t)(dash + 1 - text), &tag);
-	request_refuse(c, ERR_BAD_REQUEST, "only text events are taken", NULL, tag);
+	request_bad(c, "only text events are taken", NULL, tag);
+}
+
+/* {"event":[...]}: a message holds what it likes, anything else the few fields of an operation.  NULL: *wrong says why. */
+static struct json_object *event_parse(const struct buf *text, const char **wrong)
+{
+	static const char message[] = "{\"event\":[\"message\"";
+	bool is_message = text->len > sizeof(message) && memcmp(text->data, message, sizeof(message) - 1) == 0;
+	struct json_object *o = is_message ? json_parse(text->data, text->len) : json_parse_form(text->data, text->len);
+
+	if (!o)
+		*wrong = request_head_wrong(is_message ? jsontext_object(text->data, text->len, NULL, 0)
+						       : jsontext_form(text->data, text->len), *wrong);
+	return o;
 }
 
 static void socketio_event(struct conn *c, const char *text, size_t len)
@@ -213,14 +226,12 @@ static void socketio_event(struct conn *c, const char *text, size_t len)
 		conn_end(c);
 		return;
 	}
-	whole = json_parse(wrapped.data, wrapped.len);
-	if (!whole)
-		wrong = request_head_wrong(jsontext_object(wrapped.data, wrapped.len, NULL, 0), wrong);
+	whole = event_parse(&wrapped, &wrong);
 	buf_free(&wrapped);
 	list = whole ? json_object_object_get(whole, "event") : NULL;
 	if (!json_object_is_type(list, json_type_array) || json_object_array_length(list) == 0 ||
 	    !json_object_is_type(json_object_array_get_idx(list, 0), json_type_string)) {
-		request_refuse(c, ERR_BAD_REQUEST, wrong, NULL, tag);
+		request_bad(c, wrong, NULL, tag);
 	} else {
 		name = json_object_get_string(json_object_array_get_idx(list, 0));
 		argument = json_object_array_length(list) > 1 ? json_object_array_get_idx(list, 1) : NULL;
@@ -248,7 +259,7 @@ static void socketio_packet(struct conn *c, const char *text, size_t len)
 	else if (type == SIO_BINARY_EVENT)
 		socketio_binary_event(c, text + 1, len - 1);
 	else if (type != SIO_ACK)
-		request_refuse(c, ERR_BAD_REQUEST, "this kind of packet is not taken", NULL, 0);
+		request_bad(c, "this kind of packet is not taken", NULL, 0);
 }
 
 static void socketio_take(struct conn *c, enum frame_opcode opcode, char *data, size_t len)

@@ -15,6 +15,8 @@
 /* The client pings in this interval, and takes the connection for lost without an answer within it. */
 enum { TUNNEL_PING_S = 15 };
 
+enum { PACKET_MEMBERS_MAX = 16 };	/* of which two have a meaning */
+
 static void tunnel_send(struct conn *c, const char *packet)
 {
 	conn_message(c, FRAME_TEXT, packet, strlen(packet));
@@ -34,31 +36,52 @@ static void tunnel_greet(struct conn *c, const char *query, size_t len, bool has
 	dialect_join(c, query, len);
 }
 
+/* Is the member's value that string, however it is written? */
+static bool value_is(const struct jsontext_member *m, const char *text)
+{
+	const struct jsontext_member inner = {
+		.name = m->value + 1, .name_len = m->value_len - 2, .has_escape = memchr(m->value, '\\', m->value_len) != NULL,
+	};
+
+	return m->value[0] == '"' && member_is(&inner, text);
+}
+
+/* The last member of that name; NULL when there is none. */
+static const struct jsontext_member *last_member(const struct jsontext_member *members, size_t count, const char *name)
+{
+	while (count-- > 0)
+		if (member_is(&members[count], name))
+			return &members[count];
+	return NULL;
+}
+
+/* speak's one word.  False when there is none: it may be a message in the chat's own dialect. */
+static bool tunnel_speak_take(struct conn *c, const char *content, size_t len)
+{
+	struct json_object *o = json_parse_form(content, len);
+	size_t word_len;
+	const char *word = o ? json_text_with_nul(o, "word", &word_len) : NULL;
+
+	if (word)
+		request_text(c, word, word_len, 0);
+	json_object_put(o);
+	return word != NULL;
+}
+
 /* message:{"type":T,"content":C}: speak is a text message; anything else whose content is an object is taken as
  * the chat's own dialect says it. */
 static void tunnel_message(struct conn *c, const char *text, size_t len)
 {
 	static const char form[] = "message:{\"type\":\"speak\",\"content\":{\"word\":\"...\"}}";
-	struct json_object *packet = json_parse(text, len), *content;
-	const char *type = packet ? json_text(packet, "type", NULL) : NULL, *word;
-	size_t word_len;
+	struct jsontext_member members[PACKET_MEMBERS_MAX];
+	int count = jsontext_object(text, len, members, PACKET_MEMBERS_MAX);
+	size_t known = count < 0 || count > PACKET_MEMBERS_MAX ? 0 : (size_t)count;
+	const struct jsontext_member *type = last_member(members, known, "type"), *content = last_member(members, known, "content");
 
-	content = packet ? json_member(packet, "content") : NULL;
-	if (type && strcmp(type, "speak") == 0 && content && (word = json_text_with_nul(content, "word", &word_len))) {
-		request_text(c, word, word_len, 0);
-	} else if (type && content) {
-		struct buf object = BUF_INIT;
-
-		if (json_add(&object, content) == 0)
-			request_take(c, object.data, object.len, 0);
-		else
-			request_refuse(c, ERR_STORE, NULL, NULL, 0);
-		buf_free(&object);
-	} else {
-		request_refuse(c, ERR_BAD_REQUEST, request_head_wrong(packet ? -EINVAL : jsontext_object(text, len, NULL, 0), form),
-			       NULL, 0);
-	}
-	json_object_put(packet);
+	if (!type || type->value[0] != '"' || !content || content->value[0] != '{')
+		request_bad(c, request_head_wrong(count < 0 ? count : -EINVAL, form), NULL, 0);
+	else if (!value_is(type, "speak") || !tunnel_speak_take(c, content->value, content->value_len))
+		request_take(c, content->value, content->value_len, 0);
 }
 
 static void tunnel_take(struct conn *c, enum frame_opcode opcode, char *data, size_t len)
@@ -66,7 +89,7 @@ static void tunnel_take(struct conn *c, enum frame_opcode opcode, char *data, si
 	static const char message[] = "message:";
 
 	if (opcode != FRAME_TEXT)
-		request_refuse(c, ERR_BAD_REQUEST, "the tunnel has no binary packets", NULL, 0);
+		request_bad(c, "the tunnel has no binary packets", NULL, 0);
 	else if (len == 4 && memcmp(data, "ping", 4) == 0)
 		tunnel_send(c, "pong");
 	else if (len == 5 && memcmp(data, "close", 5) == 0)

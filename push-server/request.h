@@ -53,6 +53,9 @@ void request_take(struct conn *c, const char *text, size_t len, uint32_t tag);
 /* Refuses to the connection alone; it stays. */
 void request_refuse(struct conn *c, enum error e, const char *message, const char *cid, uint32_t tag);
 
+/* A refusal for an object that should never have been sent; too many of them end the connection. */
+void request_bad(struct conn *c, const char *message, const char *cid, uint32_t tag);
+
 /* A message of that room has been told to this worker: if one of its connections sent it, that one may go on. */
 void request_told(struct worker *w, const char *room, const struct post *p);
 

@@ -14,7 +14,7 @@ static const char bad_cid[] = "cid: a string of at most 64 bytes, without U+FFFD
 
 const char *request_head_wrong(int returned, const char *otherwise)
 {
-	_Static_assert(JSON_DEPTH_MAX == 16, "the words say so");
+	_Static_assert(JSON_DEPTH_MAX == 16 && JSON_FORM_VALUES_MAX == 256, "the words say so");
 	switch (returned) {
 	case -EINVAL:
 		return otherwise;
@@ -22,6 +22,8 @@ const char *request_head_wrong(int returned, const char *otherwise)
 		return "objects and arrays nested at most 16 deep, the outermost counted";
 	case -EILSEQ:
 		return "no name may hold U+0000";
+	case -E2BIG:
+		return "an operation holds at most 256 values";
 	default:
 		return no_memory;
 	}
@@ -96,25 +98,26 @@ static bool plain_text(const struct jsontext_member *m, char *out, size_t size)
 	return true;
 }
 
-/* Reads the head off the members; false when only a tree can tell. */
-static bool head_quick(struct request_head *head)
+/* Reads the head off the members; false when only a tree can tell.  *has_op: it names an operation. */
+static bool head_quick(struct request_head *head, bool *has_op)
 {
+	bool is_plain = true;
 	size_t i;
 
+	*has_op = false;
 	for (i = 0; i < head->count; i++) {
 		const struct jsontext_member *m = &head->members[i];
 
 		if (member_is(m, "op"))
-			return false;
-		if (member_is(m, "cid") && !plain_text(m, head->cid, sizeof(head->cid)))
-			return false;
+			*has_op = true;
+		if (member_is(m, "cid"))
+			is_plain &= plain_text(m, head->cid, sizeof(head->cid));
 		if (member_is(m, "room")) {
-			if (!plain_text(m, head->room, sizeof(head->room)))
-				return false;
+			is_plain &= plain_text(m, head->room, sizeof(head->room));
 			head->has_room = true;
 		}
 	}
-	return true;
+	return is_plain && !*has_op;
 }
 
 int tree_text(struct json_object *tree, const char *name, char *out, size_t size)
@@ -132,15 +135,16 @@ int tree_text(struct json_object *tree, const char *name, char *out, size_t size
 	return 1;
 }
 
-static const char *head_slow(struct request_head *head, const char *text, size_t len)
+static const char *head_slow(struct request_head *head, const char *text, size_t len, bool has_op)
 {
 	struct json_object *op;
 	int r;
 
-	head->cid[0] = '\0';
-	head->tree = json_parse(text, len);
+	/* A message may be long, and is one in a tenth of a second; a ping may come at any rate. */
+	head->tree = has_op ? json_parse_form(text, len) : json_parse(text, len);
 	if (!head->tree)
-		return no_memory;
+		return request_head_wrong(has_op ? jsontext_form(text, len) : 0, no_object);
+	head->cid[0] = '\0';
 	if (tree_text(head->tree, "cid", head->cid, sizeof(head->cid)) < 0) {
 		head->cid[0] = '\0';
 		return bad_cid;
@@ -157,6 +161,7 @@ static const char *head_slow(struct request_head *head, const char *text, size_t
 const char *request_head_read(struct request_head *head, const char *text, size_t len)
 {
 	const char *wrong;
+	bool has_op;
 	int count;
 
 	head->cid[0] = head->room[0] = '\0';
@@ -177,7 +182,7 @@ const char *request_head_read(struct request_head *head, const char *text, size_
 		jsontext_object(text, len, head->many, head->count);
 		head->members = head->many;
 	}
-	wrong = head_quick(head) ? NULL : head_slow(head, text, len);
+	wrong = head_quick(head, &has_op) ? NULL : head_slow(head, text, len, has_op);
 	/* What could not be written looks alike: the second of two such cids would be taken for a resend, and lost. */
 	if (strstr(head->cid, "\xef\xbf\xbd")) {
 		head->cid[0] = '\0';

@@ -10,9 +10,6 @@
 
 struct room;
 
-/* A refusal for an object that should never have been sent; too many of them end the connection. */
-void request_bad(struct conn *c, const char *message, const char *cid, uint32_t tag);
-
 /* The session as it is now, in *who.  False: it has ended, and the connection with it (or the store is out of order, and
  * that has been said). */
 bool request_session(struct conn *c, struct member *who, const char *cid, uint32_t tag);

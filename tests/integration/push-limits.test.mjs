@@ -195,6 +195,45 @@ describe('time', parallel, () => {
 	});
 });
 
+describe('what costs more than it looks', parallel, () => {
+	const values = (count) => Array(count).fill('{}').join();
+	withServer('operations are small, in every dialect', {}, async (server) => {
+		const session = await server.login('甲');
+		const wire = await server.join(session, 'r');
+		wire.send(frame(TEXT, `{"op":"ping","cid":"most","a":[${values(253)}]}`));
+		assert.equal((await wire.event('pong')).cid, 'most');
+		wire.send(frame(TEXT, `{"op":"ping","cid":"more","a":[${values(254)}]}`));
+		const refused = await wire.event('refused');
+		assert.deepEqual([refused.reason, refused.cid], ['ERR_BAD_REQUEST', 'more']);
+		assert.match(refused.message, /256 values/);
+		wire.send(frame(TEXT, `{"content":[${values(2000)}],"cid":"m"}`));
+		assert.equal((await wire.event('message')).content.length, 2000, 'a message holds what it likes');
+
+		const tunnel = await server.open(`/ws?room=r&dialect=tunnel&${session.query}`);
+		tunnel.send(frame(TEXT, `message:{"type":"x","content":{"op":"ping","cid":"t","a":[${values(254)}]}}`));
+		for (let got = ''; !got.includes('256 values');)
+			got = await tunnel.message();
+		const socket = await server.open(`/socket.io/?EIO=4&transport=websocket&room=r&${session.query}`);
+		socket.send(frame(TEXT, '40'), frame(TEXT, `421["ping",{"a":[${values(254)}]}]`));
+		for (let got = ''; !got.startsWith('431[');) {
+			got = await socket.message();
+			assert.ok(!got.startsWith('431[') || got.includes('256 values'), got);
+		}
+	});
+	for (const [dialect, target, first, bad] of [
+		['JSON', '/ws?', [], frame(TEXT, 'x')],
+		['the tunnel', '/ws?dialect=tunnel&', [], frame(TEXT, 'message:x')],
+		['the tunnel, in bytes', '/ws?dialect=tunnel&', [], frame(BINARY, 'x')],
+		['Socket.IO', '/socket.io/?EIO=4&transport=websocket&', [frame(TEXT, '40')], frame(TEXT, '42{}')],
+		['Socket.IO, of another kind', '/socket.io/?EIO=4&transport=websocket&', [frame(TEXT, '40')], frame(TEXT, '46')],
+	])
+		withServer(`who goes on sending nonsense is closed with 4429: ${dialect}`, {}, async (server) => {
+			const wire = await server.open(`${target}room=r&${(await server.login('甲')).query}`);
+			wire.send(...first, ...Array(300).fill(bad));
+			assert.equal(await wire.closeCode(), 4429);
+		});
+});
+
 // --- how much ---
 
 describe('slow consumers', parallel, () => {
