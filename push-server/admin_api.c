@@ -125,6 +125,14 @@ void api_post(struct api *api, struct mail *mail)
 	atomic_fetch_sub(&api->posting, 1);
 }
 
+void call_go_on(void *arg, struct worker *w)
+{
+	struct call *call = arg;
+
+	(void)w;
+	api_post(call->api, &call->mail);
+}
+
 /* In a worker's thread: the answer travels home. */
 static void on_answer(struct ask *ask, const char *json, size_t len)
 {

@@ -85,6 +85,10 @@ struct change;
 void call_ask(struct call *call, struct ask *ask, void (*then)(struct call *call));
 void call_change(struct call *call, const struct change *change, void (*then)(struct call *call));
 
+struct worker;
+/* In a worker's thread: sends the call on its way back, to call->then.  A people_done. */
+void call_go_on(void *call, struct worker *w);
+
 /* The call's answer was a refusal: it has been passed on.  Else false. */
 bool call_refused(struct call *call);
 

@@ -71,8 +71,10 @@ static void ban_kept(struct call *call)
 
 	if (call_refused(call) || ban_key(call, key, &is_address) == 0)
 		return;
-	people_disconnect(call->api->server, is_address ? NULL : &call->uid, is_address ? key + 1 : NULL, CLOSE_BANNED);
-	call_ok(call);
+	call->then = call_ok;
+	if (people_disconnect(call->api->server, is_address ? NULL : &call->uid, is_address ? key + 1 : NULL, CLOSE_BANNED,
+			      call_go_on, call) < 0)
+		call_ok(call);		/* it is kept, and the banned one found out with the next message all the same */
 }
 
 static void ban(struct call *call)
@@ -185,9 +187,11 @@ static void dismissed(struct call *call)
 {
 	enum error e = operate_refusal(buf_str(&call->answer), call->answer.len, NULL);
 
-	if (e == ERR_NONE)
-		people_kick(call->api->server, call->room, &call->uid);
-	done_gone(call);
+	call->then = call_ok;
+	if (e != ERR_NONE)
+		done_gone(call);
+	else if (people_kick(call->api->server, call->room, &call->uid, call_go_on, call) < 0)
+		call_fail(call, ERR_STORE, "out of memory");
 }
 
 static void dismiss(struct call *call)
@@ -212,8 +216,9 @@ static void disconnect(struct call *call)
 {
 	if (!call_uid(call))
 		return;
-	people_disconnect(call->api->server, &call->uid, NULL, CLOSE_GOING_AWAY);
-	call_ok(call);
+	call->then = call_ok;
+	if (people_disconnect(call->api->server, &call->uid, NULL, CLOSE_GOING_AWAY, call_go_on, call) < 0)
+		call_fail(call, ERR_STORE, "out of memory");
 }
 
 static void kick(struct call *call)

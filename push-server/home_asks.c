@@ -268,6 +268,19 @@ static void mute_take(struct worker *w, struct ask *ask)
 	history_ask(w, ask, q);
 }
 
+static void kick_run(struct mail *mail, void *worker)
+{
+	answer_event(worker, (struct ask *)mail, "kicked", 0);
+}
+
+static void kick_done(void *arg, struct worker *w)
+{
+	struct ask *ask = arg;
+
+	ask->mail.run = kick_run;
+	worker_send(w, worker_home_of(w, ask->room), &ask->mail);
+}
+
 /* The connection's worker has let the ask pass with a place that was not granted yet, and may never be. */
 static bool asker_may(struct worker *w, const struct ask *ask)
 {
@@ -341,12 +354,10 @@ void home_take(struct worker *w, struct ask *ask)
 		home_refuse(w, ask, ERR_FORBIDDEN, "this is for moderators");
 		return;
 	}
-	if (ask->kind == REQUEST_KICK) {
-		people_kick(w->server, ask->room, &ask->whom);
-		answer_event(w, ask, "kicked", 0);
-	} else {
+	if (ask->kind != REQUEST_KICK)
 		mute_take(w, ask);
-	}
+	else if (people_kick(w->server, ask->room, &ask->whom, kick_done, ask) < 0)
+		home_refuse(w, ask, ERR_STORE, NULL);
 }
 
 /* --- from the history --- */

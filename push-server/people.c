@@ -2,6 +2,7 @@
 #include "people.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,16 +94,26 @@ bool people_may_enter(struct worker *w, const char *room, const struct uid *uid)
 
 /* --- on live connections --- */
 
-struct people_mail {
-	struct mail mail;
+/* A decision on its way to every worker.  Each carries it out, and sends a word to each behind all that this made it send: when
+ * the last word has been read, every home has heard of every leave. */
+struct order {
 	struct uid uid;
 	bool has_uid;
 	char address[46];
 	char room[ROOM_NAME_MAX + 1];
 	enum close_code code;
+	void (*carry_out)(const struct order *order, struct worker *w);
+	people_done *done;
+	void *arg;
+	unsigned workers;
+	atomic_uint words;		/* not read yet */
+	struct order_mail {
+		struct mail mail;
+		struct order *order;
+	} mails[];			/* one to each worker, then one from each to each */
 };
 
-static bool people_match(const struct people_mail *m, const struct conn *c)
+static bool people_match(const struct order *m, const struct conn *c)
 {
 	char address[46];
 
@@ -116,10 +127,8 @@ static bool people_match(const struct people_mail *m, const struct conn *c)
 	return strcmp(address, m->address) == 0;
 }
 
-static void disconnect_run(struct mail *mail, void *worker)
+static void disconnect(const struct order *m, struct worker *w)
 {
-	struct people_mail *m = (struct people_mail *)mail;
-	struct worker *w = worker;
 	uint32_t slot;
 
 	for (slot = 0; slot < w->slot_count; slot++) {
@@ -129,12 +138,9 @@ static void disconnect_run(struct mail *mail, void *worker)
 			continue;
 		if (m->code == CLOSE_BANNED)
 			conn_dismiss(c, ERR_BANNED);
-		else if (m->code == CLOSE_NO_SESSION)
-			conn_dismiss(c, ERR_INVALID_SESSION);
 		else
 			conn_close(c, m->code);
 	}
-	free(m);
 }
 
 void people_put_out(struct conn *c, const char *room)
@@ -174,56 +180,101 @@ static void kick_joining(struct worker *w, struct room *r, const struct uid *uid
 			place->index = PLACE_KICKED;
 }
 
-static void kick_run(struct mail *mail, void *worker)
+static void kick(const struct order *m, struct worker *w)
 {
-	struct people_mail *m = (struct people_mail *)mail;
-	struct room *r = room_find(worker, m->room);
+	struct room *r = room_find(w, m->room);
 	uint32_t i;
 
-	if (r) {
-		kick_joining(worker, r, &m->uid);
-		room_hold(r);
-		for (i = r->count; i-- > 0;)
-			if (uid_equal(&r->members[i]->uid, &m->uid))
-				people_put_out(r->members[i], m->room);
-		room_release(r);
-	}
-	free(m);
+	if (!r)
+		return;
+	kick_joining(w, r, &m->uid);
+	room_hold(r);
+	for (i = r->count; i-- > 0;)
+		if (uid_equal(&r->members[i]->uid, &m->uid))
+			people_put_out(r->members[i], m->room);
+	room_release(r);
 }
 
-static void people_post_all(struct server *s, const struct people_mail *m)
+/* --- orders --- */
+
+static void word_run(struct mail *mail, void *worker)
 {
-	unsigned i;
+	struct order *order = ((struct order_mail *)mail)->order;
 
-	for (i = 0; i < s->worker_count; i++) {
-		struct people_mail *copy = malloc(sizeof(*copy));
+	if (atomic_fetch_sub(&order->words, 1) != 1)
+		return;
+	order->done(order->arg, worker);
+	free(order);
+}
 
-		if (!copy)
-			continue;	/* a banned one is found out with its next message all the same */
-		*copy = *m;
-		worker_post(&s->workers[i], &copy->mail);
+static void order_run(struct mail *mail, void *worker)
+{
+	struct order *order = ((struct order_mail *)mail)->order;
+	struct order_mail *words;
+	struct worker *w = worker;
+	unsigned i, workers = order->workers;
+
+	order->carry_out(order, w);
+	words = &order->mails[workers * (1u + w->index)];
+	for (i = 0; i < workers; i++) {
+		words[i].mail.run = word_run;
+		words[i].order = order;
+		worker_send(w, i, &words[i].mail);
 	}
 }
 
-void people_disconnect(struct server *s, const struct uid *uid, const char *address, enum close_code code)
+static struct order *order_new(struct server *s, const struct uid *uid, people_done *done, void *arg)
 {
-	struct people_mail m = { .code = code };
+	unsigned workers = s->worker_count;
+	struct order *order = calloc(1, sizeof(*order) + workers * (1u + workers) * sizeof(order->mails[0]));
 
-	m.mail.run = disconnect_run;
+	if (!order)
+		return NULL;
+	order->workers = workers;
+	order->done = done;
+	order->arg = arg;
+	atomic_init(&order->words, workers * workers);
 	if (uid) {
-		m.has_uid = true;
-		m.uid = *uid;
+		order->has_uid = true;
+		order->uid = *uid;
 	}
-	if (address)
-		snprintf(m.address, sizeof(m.address), "%s", address);
-	people_post_all(s, &m);
+	return order;
 }
 
-void people_kick(struct server *s, const char *room, const struct uid *uid)
+static void order_send(struct server *s, struct order *order)
 {
-	struct people_mail m = { .uid = *uid, .has_uid = true };
+	unsigned i, workers = order->workers;	/* it may be gone with the last */
 
-	m.mail.run = kick_run;
-	snprintf(m.room, sizeof(m.room), "%s", room);
-	people_post_all(s, &m);
+	for (i = 0; i < workers; i++) {
+		order->mails[i].mail.run = order_run;
+		order->mails[i].order = order;
+		worker_post(&s->workers[i], &order->mails[i].mail);
+	}
+}
+
+int people_disconnect(struct server *s, const struct uid *uid, const char *address, enum close_code code, people_done *done,
+		      void *arg)
+{
+	struct order *order = order_new(s, uid, done, arg);
+
+	if (!order)
+		return -ENOMEM;
+	order->carry_out = disconnect;
+	order->code = code;
+	if (address)
+		snprintf(order->address, sizeof(order->address), "%s", address);
+	order_send(s, order);
+	return 0;
+}
+
+int people_kick(struct server *s, const char *room, const struct uid *uid, people_done *done, void *arg)
+{
+	struct order *order = order_new(s, uid, done, arg);
+
+	if (!order)
+		return -ENOMEM;
+	order->carry_out = kick;
+	snprintf(order->room, sizeof(order->room), "%s", room);
+	order_send(s, order);
+	return 0;
 }

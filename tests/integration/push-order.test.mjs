@@ -1,5 +1,5 @@
 // What a client has heard is so: wherever it asks next, it finds a server that knows.  The server is held up after each write,
-// so that the client is the faster one.
+// and before it reads its mail, so that the client is the faster one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { preload, skip } from './lib/fault.mjs';
@@ -23,6 +23,40 @@ test('who hears that it was put out is in no list', { skip }, async (t) => {
 		assert.deepEqual(await there(room), [], room);
 		await joe.leave();
 	}
+});
+
+test('when the operator hears that somebody was put out, it is done', { skip }, async (t) => {
+	const { sys, there } = await start(t);
+	for (const how of ['kick', 'kick everywhere', 'disconnect', 'ban', 'dismiss'])
+		for (let i = 0; i < 4; i++) {
+			const room = `@${how}${i}`.replace(/ /g, '-');
+			const session = await sys.login(how), { uid } = session;
+			await sys.api('enroll', { room, uid });
+			const joe = await Person.join(sys, how, room, { session });
+			if (how === 'kick everywhere')
+				await sys.api('kick', { uid });
+			else
+				await sys.api(how, { uid, ...((how === 'kick' || how === 'dismiss') && { room }) });
+			assert.deepEqual(await there(room), [], room);
+			if (how === 'ban')
+				await sys.api('unban', { uid });
+			await joe.leave();
+		}
+});
+
+test('when a moderator hears that somebody was put out, it is done', { skip }, async (t) => {
+	const { sys } = await start(t);
+	const mod = await Person.join(sys, 'mod', 'hall');
+	await sys.api('moderator', { uid: mod.uid });
+	for (const room of rooms) {
+		const joe = await Person.join(sys, 'joe', room);
+		await mod.ask({ op: 'join', room });
+		assert.equal((await mod.ask({ op: 'kick', room, uid: joe.uid })).event, 'kicked');
+		assert.deepEqual((await mod.ask({ op: 'members', room })).members.map((m) => m.uid), [mod.uid], room);
+		await joe.leave();
+		await mod.ask({ op: 'leave', room });
+	}
+	await mod.leave();
 });
 
 test('who hears a welcome, or that it has left, is on the list, or is not', { skip }, async (t) => {
