@@ -51,9 +51,9 @@ static int message_members(struct buf *out, const struct request_head *head)
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < head->count && r == 0; i++)
-		if (!member_is_among(&head->members[i], fields_reserved))
-			r = member_add(out, &head->members[i]);
+	for (i = 0; i < head->members.count && r == 0; i++)
+		if (!member_is_among(&head->members.list[i], fields_reserved))
+			r = member_add(out, &head->members.list[i]);
 	return r;
 }
 
@@ -92,17 +92,14 @@ static void message_send(struct conn *c, struct room *r, const struct member *wh
 /* Its `content`, for the content check alone; owned by the caller. */
 static char *message_words(struct conn *c, const struct request_head *head)
 {
-	const struct jsontext_member *content = NULL;
+	const struct jsontext_member *content;
 	struct json_object *tree;
 	struct buf text = BUF_INIT;
 	char *copy = NULL;
-	size_t i;
 
 	if (!c->worker->server->hooks)
 		return NULL;
-	for (i = 0; i < head->count; i++)
-		if (member_is(&head->members[i], "content"))
-			content = &head->members[i];
+	content = members_find(&head->members, "content");
 	if (!content || buf_adds(&text, "{\"content\":") < 0 || buf_add(&text, content->value, content->value_len) < 0 ||
 	    buf_adds(&text, "}") < 0) {
 		buf_free(&text);

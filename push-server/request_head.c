@@ -86,6 +86,41 @@ int member_add(struct buf *out, const struct jsontext_member *m)
 	return buf_adds(out, ",");
 }
 
+int members_read(struct members *m, const char *text, size_t len)
+{
+	int count = jsontext_object(text, len, m->few, MEMBERS_MAX);
+
+	m->list = m->few;
+	m->count = 0;
+	m->many = NULL;
+	if (count > MEMBERS_MAX) {
+		m->many = malloc((size_t)count * sizeof(*m->many));
+		if (!m->many)
+			return -ENOMEM;
+		jsontext_object(text, len, m->many, (size_t)count);
+		m->list = m->many;
+	}
+	if (count < 0)
+		return count;
+	m->count = (size_t)count;
+	return 0;
+}
+
+void members_fini(struct members *m)
+{
+	free(m->many);
+}
+
+const struct jsontext_member *members_find(const struct members *m, const char *name)
+{
+	size_t i;
+
+	for (i = m->count; i > 0; i--)
+		if (member_is(&m->list[i - 1], name))
+			return &m->list[i - 1];
+	return NULL;
+}
+
 /* A plain string's bytes, without its quotes; false when it is another kind of value or has escapes. */
 static bool plain_text(const struct jsontext_member *m, char *out, size_t size)
 {
@@ -105,8 +140,8 @@ static bool head_quick(struct request_head *head, bool *has_op)
 	size_t i;
 
 	*has_op = false;
-	for (i = 0; i < head->count; i++) {
-		const struct jsontext_member *m = &head->members[i];
+	for (i = 0; i < head->members.count; i++) {
+		const struct jsontext_member *m = &head->members.list[i];
 
 		if (member_is(m, "op"))
 			*has_op = true;
@@ -162,26 +197,14 @@ const char *request_head_read(struct request_head *head, const char *text, size_
 {
 	const char *wrong;
 	bool has_op;
-	int count;
+	int r;
 
 	head->cid[0] = head->room[0] = '\0';
 	head->has_room = false;
 	head->op = NULL;
 	head->tree = NULL;
-	head->many = NULL;
-	head->members = head->few;
-	head->count = 0;
-	count = jsontext_object(text, len, head->few, MEMBERS_MAX);
-	if (count < 0)
-		return request_head_wrong(count, no_object);
-	head->count = (size_t)count;
-	if (count > MEMBERS_MAX) {
-		head->many = malloc(head->count * sizeof(*head->many));
-		if (!head->many)
-			return no_memory;
-		jsontext_object(text, len, head->many, head->count);
-		head->members = head->many;
-	}
+	if ((r = members_read(&head->members, text, len)) < 0)
+		return request_head_wrong(r, no_object);
 	wrong = head_quick(head, &has_op) ? NULL : head_slow(head, text, len, has_op);
 	/* What could not be written looks alike: the second of two such cids would be taken for a resend, and lost. */
 	if (strstr(head->cid, "\xef\xbf\xbd")) {
@@ -194,5 +217,5 @@ const char *request_head_read(struct request_head *head, const char *text, size_
 void request_head_fini(struct request_head *head)
 {
 	json_object_put(head->tree);
-	free(head->many);
+	members_fini(&head->members);
 }

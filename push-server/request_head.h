@@ -13,16 +13,29 @@
 #include "history.h"
 #include "jsontext.h"
 
+/* An object's members as they are written. */
+struct members {
+	const struct jsontext_member *list;	/* borrow from the text */
+	size_t count;
+	struct jsontext_member *many;
+	struct jsontext_member few[MEMBERS_MAX];
+};
+
+/* Reads those of text[0..len) into *m, to be ended by members_fini whatever is returned: 0, -ENOMEM, or what jsontext_object
+ * says of a text that is no object.  On any error there are none. */
+int members_read(struct members *m, const char *text, size_t len);
+void members_fini(struct members *m);
+
+/* The last of that name, which is the one that counts; NULL when there is none. */
+const struct jsontext_member *members_find(const struct members *m, const char *name);
+
 struct request_head {
 	char cid[CID_MAX + 1];		/* "" when none */
 	char room[ROOM_NAME_MAX + 1];	/* not yet known to be a room's name */
 	bool has_room;
 	const char *op;			/* borrowed from the tree; NULL: a message */
 	struct json_object *tree;	/* when one was needed */
-	const struct jsontext_member *members;	/* borrow from the text */
-	size_t count;
-	struct jsontext_member *many;
-	struct jsontext_member few[MEMBERS_MAX];
+	struct members members;
 };
 
 /* Reads text[0..len) into *head, to be ended by request_head_fini whatever is returned: NULL, or what is wrong, in words. */

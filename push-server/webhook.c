@@ -130,17 +130,14 @@ static int given_add(struct buf *out, const struct jsontext_member *m)
 static int members_copy(struct buf *out, const struct buf *object,
 			int (*add)(struct buf *out, const struct jsontext_member *m))
 {
-	int count = jsontext_object(object->data, object->len, NULL, 0), r = 0;
-	struct jsontext_member *members;
+	struct members members;
+	int r = members_read(&members, object->data, object->len);
 
-	if (count <= 0)
-		return count == 0 ? 0 : -EPROTO;
-	if ((members = calloc((size_t)count, sizeof(*members))) == NULL)
-		return -ENOMEM;
-	jsontext_object(object->data, object->len, members, (size_t)count);
-	for (int i = 0; i < count && r == 0; i++)
-		r = add(out, &members[i]);
-	free(members);
+	if (r < 0 && r != -ENOMEM)
+		r = -EPROTO;
+	for (size_t i = 0; i < members.count && r == 0; i++)
+		r = add(out, &members.list[i]);
+	members_fini(&members);
 	return r;
 }
 

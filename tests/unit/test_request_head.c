@@ -44,8 +44,8 @@ static void heads_are_read(void **state)
 
 		if (!wrong != !rows[i].wrong || (wrong && strncmp(wrong, rows[i].wrong, strlen(rows[i].wrong)) != 0))
 			ROW_FAILS(rows[i].sentence, "%s", wrong ? wrong : "taken");
-		if (strcmp(head.cid, rows[i].cid) != 0 || head.count != rows[i].count)
-			ROW_FAILS(rows[i].sentence, "cid %s, %zu members", head.cid, head.count);
+		if (strcmp(head.cid, rows[i].cid) != 0 || head.members.count != rows[i].count)
+			ROW_FAILS(rows[i].sentence, "cid %s, %zu members", head.cid, head.members.count);
 		if (!wrong && (head.has_room != (rows[i].room != NULL) ||
 			       (rows[i].room && strcmp(head.room, rows[i].room) != 0)))
 			ROW_FAILS(rows[i].sentence, "room %s", head.room);
@@ -105,10 +105,42 @@ static void many_members_are_all_seen(void **state)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "\"k%d\":%d,", i, i);
 	len += (size_t)snprintf(text + len, sizeof(text) - len, "\"cid\":\"c\"}");
 	assert_null(request_head_read(&head, text, len));
-	assert_int_equal(head.count, 201);
+	assert_int_equal(head.members.count, 201);
 	assert_string_equal(head.cid, "c");
-	assert_true(member_is(&head.members[199], "k199"));
+	assert_true(member_is(&head.members.list[199], "k199"));
 	request_head_fini(&head);
+}
+
+static void of_one_name_the_last_member_counts(void **state)
+{
+	static const struct {
+		const char *sentence, *text, *value;
+	} rows[] = {
+		{ "the only one", "{\"a\":1}", "1" },
+		{ "the last of two", "{\"a\":1,\"b\":2,\"a\":3}", "3" },
+		{ "the last of two, written otherwise", "{\"a\":1,\"\\u0061\":[2]}", "[2]" },
+		{ "the plain one behind it", "{\"\\u0061\":1,\"a\":\"2\"}", "\"2\"" },
+		{ "none", "{\"b\":{\"a\":1}}", NULL },
+		{ "none in an empty object", "{}", NULL },
+		{ "none in what is no object", "[\"a\"]", NULL },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		const struct jsontext_member *found;
+		struct members m;
+		size_t len;
+		char *text = exact_text(rows[i].text, &len);
+
+		members_read(&m, text, len);
+		found = members_find(&m, "a");
+		if (!found != !rows[i].value || (found && (found->value_len != strlen(rows[i].value) ||
+							   memcmp(found->value, rows[i].value, found->value_len) != 0)))
+			ROW_FAILS(rows[i].sentence, "%.*s", found ? (int)found->value_len : 4, found ? found->value : "none");
+		members_fini(&m);
+		free(text);
+	}
 }
 
 int main(void)
@@ -117,6 +149,7 @@ int main(void)
 		cmocka_unit_test(heads_are_read),
 		cmocka_unit_test(members_are_told_by_what_their_names_mean),
 		cmocka_unit_test(many_members_are_all_seen),
+		cmocka_unit_test(of_one_name_the_last_member_counts),
 	};
 
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
