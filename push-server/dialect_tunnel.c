@@ -10,6 +10,7 @@
 #include "request.h"
 #include "request_head.h"
 #include "server.h"
+#include "words.h"
 #include "worker.h"
 
 /* The client pings in this interval, and takes the connection for lost without an answer within it. */
@@ -99,79 +100,117 @@ static void tunnel_take(struct conn *c, enum frame_opcode opcode, char *data, si
 	/* Other packets have no meaning from this side, and the protocol passes over what it does not know. */
 }
 
-/* The demo's clients know their own messages by who.openId: their own is told to them, to others the public id. */
-static int tunnel_who(struct worker *w, struct json_object *o, bool is_own, struct buf *out)
+/* Appends a text as it is written; "" for what is none. */
+static int tunnel_text(struct buf *out, const struct jsontext_member *m)
 {
-	const char *uid = json_text(o, "uid", NULL), *nick = json_text(o, "nickName", NULL),
-		   *avatar = json_text(o, "avatarUrl", NULL), *open_id = uid ? uid : "";
+	return m && m->value[0] == '"' ? buf_add(out, m->value, m->value_len) : buf_adds(out, "\"\"");
+}
+
+/* The demo's clients know their own messages by who.openId: their own is told to them, to others the public id. */
+static int tunnel_open_id(struct worker *w, const struct jsontext_member *uid, bool is_own, struct buf *out)
+{
+	char text[UID_LEN + 1] = "";
 	struct member who;
+
+	if (is_own && uid && uid->value_len == UID_LEN + 2 && worker_sessions(w)) {
+		memcpy(text, uid->value + 1, UID_LEN);
+		if (store_member(w->sessions, text, &who) == 0)
+			return json_quote(out, who.openid, strlen(who.openid));
+	}
+	return tunnel_text(out, uid);
+}
+
+static int tunnel_who(struct worker *w, const struct members *user, bool is_own, struct buf *out)
+{
+	static const char *const names[] = { "uid", "nickName", "avatarUrl" };
+	size_t i;
 	int r;
 
-	if (is_own && uid && worker_sessions(w) && store_member(w->sessions, uid, &who) == 0)
-		open_id = who.openid;
-	if ((r = buf_adds(out, "{\"openId\":")) == 0 && (r = json_quote(out, open_id, strlen(open_id))) == 0 &&
-	    (r = buf_adds(out, ",\"uid\":")) == 0 && (r = json_quote(out, uid ? uid : "", uid ? strlen(uid) : 0)) == 0 &&
-	    (r = buf_adds(out, ",\"nickName\":")) == 0 && (r = json_quote(out, nick ? nick : "", nick ? strlen(nick) : 0)) == 0 &&
-	    (r = buf_adds(out, ",\"avatarUrl\":")) == 0)
-		r = json_quote(out, avatar ? avatar : "", avatar ? strlen(avatar) : 0);
+	if ((r = buf_adds(out, "{\"openId\":")) == 0)
+		r = tunnel_open_id(w, members_find(user, "uid"), is_own, out);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && r == 0; i++)
+		if ((r = buf_addf(out, ",\"%s\":", names[i])) == 0)
+			r = tunnel_text(out, members_find(user, names[i]));
 	return r == 0 ? buf_adds(out, "}") : r;
 }
 
-static int tunnel_speak(struct worker *w, struct json_object *o, bool is_own, struct buf *out)
+/* What has no packet of its own: the object of the chat's own dialect, for clients that listen for it. */
+static int tunnel_whole(const struct post *p, const char *type, bool is_own, struct buf *out)
 {
-	size_t len;
-	const char *word = json_text_with_nul(o, "content", &len);
-	int r;
+	int r = buf_addf(out, "message:{\"type\":\"%s\",\"content\":", type);
 
-	if (!word) {	/* a picture, say: for clients that listen for it */
-		if ((r = buf_adds(out, "message:{\"type\":\"message\",\"content\":")) == 0 && (r = json_add(out, o)) == 0)
-			r = buf_adds(out, "}");
-		return r;
-	}
-	if ((r = buf_adds(out, "message:{\"type\":\"speak\",\"content\":{\"who\":")) == 0 &&
-	    (r = tunnel_who(w, o, is_own, out)) == 0 && (r = buf_adds(out, ",\"word\":")) == 0 &&
-	    (r = json_quote(out, word, len)) == 0)
-		r = buf_adds(out, "}}");
-	return r;
-}
-
-/* welcome and join say who entered, leave who left; refused and gap are for clients that listen for them. */
-static int tunnel_event(struct worker *w, struct json_object *o, struct buf *out)
-{
-	const char *event = json_text(o, "event", NULL);
-	struct json_object *user = json_member(o, "user");
-	bool enters = event && (strcmp(event, "join") == 0 || strcmp(event, "welcome") == 0);
-	bool leaves = event && strcmp(event, "leave") == 0;
-	int64_t num = 0;
-	int r;
-
-	json_int(o, "num", &num);
-	if (enters || leaves) {
-		r = buf_addf(out, "message:{\"type\":\"people\",\"content\":{\"total\":%lld", (long long)num);
-		if (r == 0 && user && (r = buf_addf(out, ",\"%s\":", enters ? "enter" : "leave")) == 0)
-			r = tunnel_who(w, user, strcmp(event, "welcome") == 0, out);
-		return r == 0 ? buf_adds(out, "}}") : r;
-	}
-	if ((r = buf_adds(out, "message:{\"type\":\"system\",\"content\":")) == 0 && (r = json_add(out, o)) == 0)
+	if (r == 0 && (r = dialect_object(p, is_own, out)) == 0)
 		r = buf_adds(out, "}");
 	return r;
 }
 
+static int tunnel_speak(struct worker *w, const struct members *message, const struct jsontext_member *word, bool is_own,
+			struct buf *out)
+{
+	int r;
+
+	if ((r = buf_adds(out, "message:{\"type\":\"speak\",\"content\":{\"who\":")) == 0 &&
+	    (r = tunnel_who(w, message, is_own, out)) == 0 && (r = buf_adds(out, ",\"word\":")) == 0 &&
+	    (r = tunnel_text(out, word)) == 0)
+		r = buf_adds(out, "}}");
+	return r;
+}
+
+/* A message with text is spoken, another, a picture say, told whole. */
+static int tunnel_say(struct worker *w, const struct post *p, bool is_own, struct buf *out)
+{
+	const struct jsontext_member *word;
+	struct buf object = BUF_INIT;
+	struct members message;
+	int r = dialect_object(p, is_own, &object);
+
+	if (r == 0) {
+		r = members_read(&message, object.data, object.len);
+		word = members_find(&message, "content");
+		if (r != -ENOMEM)	/* no members, no text */
+			r = word && word->value[0] == '"' ? tunnel_speak(w, &message, word, is_own, out)
+							  : tunnel_whole(p, "message", is_own, out);
+		members_fini(&message);
+	}
+	buf_free(&object);
+	return r;
+}
+
+/* Who came or went; which: "enter" or "leave". */
+static int tunnel_people(struct worker *w, const struct post *p, const char *which, bool is_own, struct buf *out)
+{
+	const struct jsontext_member *user;
+	struct members event, who;
+	int r = members_read(&event, p->text, p->len);
+
+	user = members_find(&event, "user");
+	if (r == 0)
+		r = buf_addf(out, "message:{\"type\":\"people\",\"content\":{\"total\":%u", p->num);
+	if (r == 0 && user && (r = buf_addf(out, ",\"%s\":", which)) == 0) {
+		if ((r = members_read(&who, user->value, user->value_len)) == 0)
+			r = tunnel_who(w, &who, is_own, out);
+		members_fini(&who);
+	}
+	members_fini(&event);
+	return r == 0 ? buf_adds(out, "}}") : r;
+}
+
 static int tunnel_encode(struct worker *w, const struct post *p, bool is_own, struct buf *out)
 {
-	struct buf text = BUF_INIT;
-	struct json_object *o;
 	int r;
 
 	if (p->kind == POST_BINARY)
 		return 0;
-	r = dialect_object(p, is_own, &text);
-	o = r == 0 ? json_parse(text.data, text.len) : NULL;
-	buf_free(&text);
-	if (!o)
-		return r;
-	r = p->kind == POST_MESSAGE ? tunnel_speak(w, o, is_own, out) : tunnel_event(w, o, out);
-	json_object_put(o);
+	if (p->kind == POST_MESSAGE)
+		r = tunnel_say(w, p, is_own, out);
+	else if (words_is_event(p, "welcome"))
+		r = tunnel_people(w, p, "enter", true, out);
+	else if (words_is_event(p, "join"))
+		r = tunnel_people(w, p, "enter", false, out);
+	else if (words_is_event(p, "leave"))
+		r = tunnel_people(w, p, "leave", false, out);
+	else
+		r = tunnel_whole(p, "system", false, out);
 	return r < 0 ? r : FRAME_TEXT;
 }
 

@@ -12,9 +12,11 @@ int words_text(struct buf *out, const char *name, const char *text)
 	return r == 0 ? json_quote(out, text, strlen(text)) : r;
 }
 
+static const char event_begins[] = "{\"type\":\"system\",\"event\":\"";
+
 int words_event(struct buf *out, const char *event, const char *room, uint32_t num, const char *cid)
 {
-	int r = buf_addf(out, "{\"type\":\"system\",\"event\":\"%s\"", event);
+	int r = buf_addf(out, "%s%s\"", event_begins, event);
 
 	if (r == 0 && room && *room)
 		r = words_text(out, "room", room);
@@ -23,6 +25,14 @@ int words_event(struct buf *out, const char *event, const char *room, uint32_t n
 	if (r == 0 && cid && *cid)
 		r = words_text(out, "cid", cid);
 	return r;
+}
+
+bool words_is_event(const struct post *p, const char *event)
+{
+	size_t begins = sizeof(event_begins) - 1, len = strlen(event);
+
+	return p->len > begins + len && memcmp(p->text, event_begins, begins) == 0 &&
+	       memcmp(p->text + begins, event, len) == 0 && p->text[begins + len] == '"';
 }
 
 int words_user(struct buf *out, const struct member *who, unsigned connections)

@@ -3,6 +3,7 @@
 #ifndef WXCHAT_WORDS_H
 #define WXCHAT_WORDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "buf.h"
@@ -13,6 +14,9 @@
 /* `{"type":"system","event":E,"room":R,"num":N`: the caller goes on with `,"name":value` and a closing brace.
  * cid and room may be NULL or empty: left out. */
 int words_event(struct buf *out, const char *event, const char *room, uint32_t num, const char *cid);
+
+/* Is p an event of that name, begun by words_event? */
+bool words_is_event(const struct post *p, const char *event);
 
 /* `{"uid":…,"nickName":…,"avatarUrl":…}` with `,"connections":n` when n is not 0. */
 int words_user(struct buf *out, const struct member *who, unsigned connections);

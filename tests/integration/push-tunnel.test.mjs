@@ -193,6 +193,33 @@ test('a word may hold U+0000, and whatever text is said is spoken', async () => 
 	tunnel.socket.close();
 });
 
+test('a message says the same however it is written, by itself and in a page of history', async () => {
+	const room = `tunnel${++rooms}`, json = await chat.join('小红', room), tunnel = await rawTunnel('小明', room);
+	const deep = `${'['.repeat(15)}"deep"${']'.repeat(15)}`, heard = [];
+	for (const [i, written] of [String.raw`"\u0063ontent":"\u4f60\/\"\n\ud83d\ude00"`, String.raw`"content":1,"conten\u0074":"last"`,
+		String.raw`"content":"first","content":{"content": [1.50, 12345678901]}`, `"content":null,"x":${deep}`, '"who":{"uid":"x"},"word":"w"',
+		`${Array.from({ length: 100 }, (_, n) => `"k${n}":{},`).join('')}"content":"many"`].entries()) {
+		json.send(`{${written},"cid":"${i}"}`);
+		const own = await json.hear((o) => o.cid === String(i)), { type, content, ...who } = own;
+		if (typeof content === 'string')
+			assert.deepEqual(await tunnel.hear('speak', (c) => c.word === content), { word: content,
+				who: { openId: who.uid, uid: who.uid, nickName: who.nickName, avatarUrl: who.avatarUrl } });
+		else
+			assert.deepEqual(await tunnel.hear('message', (c) => c.cid === own.cid), { ...own, type: 'remote' });
+		assert.equal(type, 'user');
+		heard.push(own);
+	}
+	assert.equal((await json.ask({ op: 'recall', id: heard[1].id })).event, 'recalled');
+
+	const page = await json.ask({ op: 'history' });
+	tunnel.send({ op: 'history', cid: 'page' }, 'op');
+	const told = await tunnel.hear('system', (e) => e.cid === 'page');
+	assert.deepEqual(told, { ...page, cid: 'page', messages: page.messages.map((m) => ({ ...m, type: 'remote' })) });
+	assert.deepEqual(told.messages.map((m) => m.id), heard.map((m) => m.id));
+	assert.equal(told.messages[1].recalled, true);
+	tunnel.socket.close();
+});
+
 test('packets that are none do no harm', async () => {
 	const answer = await chat.sys.call('GET', 'tunnel', { headers: (await chat.session('小明')).headers, query: { room: 'odd' } });
 	const { Client } = await import('./lib/chat.mjs');
