@@ -16,8 +16,6 @@
 /* The client pings in this interval, and takes the connection for lost without an answer within it. */
 enum { TUNNEL_PING_S = 15 };
 
-enum { PACKET_MEMBERS_MAX = 16 };	/* of which two have a meaning */
-
 static void tunnel_send(struct conn *c, const char *packet)
 {
 	conn_message(c, FRAME_TEXT, packet, strlen(packet));
@@ -47,15 +45,6 @@ static bool value_is(const struct jsontext_member *m, const char *text)
 	return m->value[0] == '"' && member_is(&inner, text);
 }
 
-/* The last member of that name; NULL when there is none. */
-static const struct jsontext_member *last_member(const struct jsontext_member *members, size_t count, const char *name)
-{
-	while (count-- > 0)
-		if (member_is(&members[count], name))
-			return &members[count];
-	return NULL;
-}
-
 /* speak's one word.  False when there is none: it may be a message in the chat's own dialect. */
 static bool tunnel_speak_take(struct conn *c, const char *content, size_t len)
 {
@@ -74,15 +63,15 @@ static bool tunnel_speak_take(struct conn *c, const char *content, size_t len)
 static void tunnel_message(struct conn *c, const char *text, size_t len)
 {
 	static const char form[] = "message:{\"type\":\"speak\",\"content\":{\"word\":\"...\"}}";
-	struct jsontext_member members[PACKET_MEMBERS_MAX];
-	int count = jsontext_object(text, len, members, PACKET_MEMBERS_MAX);
-	size_t known = count < 0 || count > PACKET_MEMBERS_MAX ? 0 : (size_t)count;
-	const struct jsontext_member *type = last_member(members, known, "type"), *content = last_member(members, known, "content");
+	struct members members;
+	int r = members_read(&members, text, len);
+	const struct jsontext_member *type = members_find(&members, "type"), *content = members_find(&members, "content");
 
 	if (!type || type->value[0] != '"' || !content || content->value[0] != '{')
-		request_bad(c, request_head_wrong(count < 0 ? count : -EINVAL, form), NULL, 0);
+		request_bad(c, request_head_wrong(r < 0 ? r : -EINVAL, form), NULL, 0);
 	else if (!value_is(type, "speak") || !tunnel_speak_take(c, content->value, content->value_len))
 		request_take(c, content->value, content->value_len, 0);
+	members_fini(&members);
 }
 
 static void tunnel_take(struct conn *c, enum frame_opcode opcode, char *data, size_t len)
