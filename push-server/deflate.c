@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -14,7 +13,7 @@ struct deflater {
 	int level;
 };
 
-enum { MEM_LEVEL = 8, WINDOW_BITS = 15 };
+enum { MEM_LEVEL = 8 };
 
 /* RFC 7692 7.2.1: the tail that a sender leaves out. */
 static const uint8_t tail[4] = { 0x00, 0x00, 0xff, 0xff };
@@ -47,7 +46,7 @@ int deflate_message(struct deflater *d, const void *in, size_t len, struct buf *
 	if (len > UINT_MAX)
 		return -EMSGSIZE;
 	if (!d->has_out) {
-		if (deflateInit2(&d->out, d->level, Z_DEFLATED, -WINDOW_BITS, MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+		if (deflateInit2(&d->out, d->level, Z_DEFLATED, -DEFLATE_BITS, MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
 			return -ENOMEM;
 		d->has_out = true;
 	} else {
@@ -120,7 +119,7 @@ int inflate_message(struct deflater *d, const void *in, size_t len, size_t max, 
 	if (len == 0)
 		return buf_reserve(out, 1);	/* not what 7.2.3.6 would send, but it can mean one thing only */
 	if (!d->has_in) {
-		if (inflateInit2(&d->in, -WINDOW_BITS) != Z_OK)
+		if (inflateInit2(&d->in, -DEFLATE_BITS) != Z_OK)
 			return -ENOMEM;
 		d->has_in = true;
 	} else {

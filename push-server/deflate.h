@@ -4,6 +4,7 @@
 #ifndef WXCHAT_DEFLATE_H
 #define WXCHAT_DEFLATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,16 @@ struct deflater;
 /* level 1 to 9.  NULL when memory is short. */
 struct deflater *deflater_new(int level);
 void deflater_free(struct deflater *d);
+
+enum { DEFLATE_BITS = 15 };	/* log2 of the window for which messages are compressed: the largest */
+
+/* Whether a window of so many bits is enough for a message of len bytes.  Nothing refers back further than the message is
+ * long, so one that fits into a small window may be compressed with a large one: one compression serves all.
+ * Inline: asked for each member that is told. */
+static inline bool deflate_fits(unsigned window_bits, size_t len)
+{
+	return window_bits >= DEFLATE_BITS || len <= (size_t)1 << window_bits;
+}
 
 /* Appends the compressed payload to out; -ENOMEM. */
 int deflate_message(struct deflater *d, const void *in, size_t len, struct buf *out);

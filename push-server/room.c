@@ -9,6 +9,7 @@
 #include "catchup.h"
 #include "clock.h"
 #include "conn.h"
+#include "deflate.h"
 #include "request.h"
 #include "worker.h"
 
@@ -169,22 +170,37 @@ void room_tell(struct room *r, struct post *p)
 	}
 }
 
-/* Connections that get the same bytes. */
+/* Connections that get the same bytes: what packs is compressed. */
 enum { CLASSES = DIALECT_COUNT * 2 * 2 };
 
-static unsigned conn_class(const struct conn *c)
+static unsigned conn_class(const struct conn *c, bool packs)
 {
-	return c->dialect * 4u + (c->window_bits ? 2u : 0) + (c->wants_all ? 1u : 0);
+	return c->dialect * 4u + (packs ? 2u : 0) + (c->wants_all ? 1u : 0);
 }
+
+/* What some members get of a flush. */
+struct copy {
+	struct chunk *chunk;		/* NULL when that is nothing */
+	size_t longest;			/* payload in it */
+	unsigned messages;
+	bool is_made;
+	unsigned class;			/* with uid: of a user's own copy, for which of his connections it is */
+	struct uid uid;
+};
 
 /* What a flush has put together so far. */
 struct batch {
 	struct room *room;
-	struct chunk *chunks[CLASSES];	/* as everybody gets it who sent none of it */
-	unsigned messages[CLASSES];
-	bool is_made[CLASSES];
+	struct copy common[CLASSES];	/* as everybody gets it who sent none of it */
+	struct copy own[CLASSES];	/* as users get it who sent some of it: the latest ones, as many as one user needs */
+	unsigned own_next;		/* whose place the next one takes */
 	uint64_t senders;		/* one bit for each sender's hash: whose copy may differ */
 };
+
+static bool post_is_from(const struct post *p, const struct conn *c)
+{
+	return p->sender.worker == c->worker->index && p->sender.slot == c->slot && p->sender.generation == c->generation;
+}
 
 static bool post_is_for(const struct post *p, const struct conn *c, const struct room *r)
 {
@@ -194,90 +210,135 @@ static bool post_is_for(const struct post *p, const struct conn *c, const struct
 		return false;
 	if (!post_is_for_user(p, &c->uid))
 		return false;
-	return !(p->kind == POST_BINARY && p->sender.worker == c->worker->index && p->sender.slot == c->slot &&
-		 p->sender.generation == c->generation);
+	return !(p->kind == POST_BINARY && post_is_from(p, c));
 }
 
-/* Puts together what c gets, with *messages; NULL when that is nothing, or memory is short (then c is closed).  As
- * anonymous: as one who sent none of it. */
-static struct chunk *batch_build(struct batch *b, struct conn *c, bool as_anonymous, unsigned *messages)
+/* Appends p's frame to what is gathered, its payload left in scratch.  1; 0 when c's dialect has no word for p; -errno. */
+static int post_gather(struct worker *w, const struct post *p, const struct conn *c, bool is_own, unsigned window_bits)
+{
+	int opcode, r;
+
+	buf_reset(&w->scratch);
+	opcode = dialect_of(c->dialect)->encode(w, p, is_own, &w->scratch);
+	if (opcode <= 0)
+		return opcode;
+	r = worker_add_frame(w, &w->gathered, (enum frame_opcode)opcode, w->scratch.data, w->scratch.len, window_bits);
+	return r < 0 ? r : 1;
+}
+
+/* Puts together what c gets, for that window instead of its own.  As anonymous: as one who sent none of it.  When memory is
+ * short the copy is empty and not made, and c is closed. */
+static void copy_build(struct copy *copy, const struct batch *b, struct conn *c, bool as_anonymous, unsigned window_bits)
 {
 	struct worker *w = b->room->worker;
 	struct post *held = NULL;
-	struct chunk *chunk;
 	uint32_t i;
+	int r = 0;
 
-	*messages = 0;
+	*copy = (struct copy){ .is_made = true };
 	buf_reset(&w->gathered);
-	for (i = 0; i < b->room->post_count; i++) {
+	for (i = 0; i < b->room->post_count && r >= 0; i++) {
 		struct post *p = b->room->posts[i];
 		bool is_same_user = !as_anonymous && p->has_uid && uid_equal(&p->uid, &c->uid);
-		int opcode;
 
 		if (as_anonymous ? p->is_for_uid || (p->is_wanted_only && !c->wants_all) : !post_is_for(p, c, b->room))
 			continue;
-		buf_reset(&w->scratch);
-		opcode = dialect_of(c->dialect)->encode(w, p, is_same_user && p->kind == POST_MESSAGE, &w->scratch);
-		if (opcode == 0)
+		r = post_gather(w, p, c, is_same_user && p->kind == POST_MESSAGE, window_bits);
+		if (r <= 0)
 			continue;
-		if (opcode < 0 || worker_add_frame(w, &w->gathered, (enum frame_opcode)opcode, w->scratch.data,
-						   w->scratch.len, c->window_bits) < 0)
-			goto short_of_memory;
+		if (w->scratch.len > copy->longest)
+			copy->longest = w->scratch.len;
 		if (p->kind == POST_BINARY)
 			held = p;	/* such a post stands alone in its batch */
-		++*messages;
+		copy->messages++;
 	}
-	if (*messages == 0)
-		return NULL;
-	chunk = chunk_new(w->gathered.len);
-	if (chunk) {
-		memcpy(chunk->bytes, w->gathered.data, w->gathered.len);
-		chunk->held = held ? post_ref(held) : NULL;
-		return chunk;
+	if (r >= 0 && copy->messages == 0)
+		return;
+	if (r < 0 || !(copy->chunk = chunk_new(w->gathered.len))) {
+		*copy = (struct copy){ .is_made = false };
+		conn_close(c, CLOSE_INTERNAL);
+		return;
 	}
-short_of_memory:
-	conn_close(c, CLOSE_INTERNAL);
-	return NULL;
+	memcpy(copy->chunk->bytes, w->gathered.data, w->gathered.len);
+	copy->chunk->held = held ? post_ref(held) : NULL;
 }
 
-/* Whether c or another connection of its user sent any of it, or is the subject of an event in it. */
-static bool batch_is_sender(const struct batch *b, const struct conn *c)
+static void copy_send(const struct copy *copy, struct conn *c)
 {
+	if (!copy->chunk)
+		return;
+	metric_add(&c->worker->metrics.messages_out, copy->messages);
+	conn_send_now(c, copy->chunk);
+}
+
+/* With whom a member shares its copy. */
+enum share { SHARE_ALL, SHARE_USER, SHARE_NOBODY };
+
+/* SHARE_USER: a connection of that user sent some of it, or he is the subject of an event in it. */
+static enum share batch_share(const struct batch *b, const struct conn *c)
+{
+	enum share share = SHARE_ALL;
 	uint32_t i;
 
+	if (c->is_catching_up && catchup_is(c, b->room))
+		return SHARE_NOBODY;
 	if (!(b->senders & 1ull << (uid_hash(&c->uid) >> 58)))
-		return false;
+		return SHARE_ALL;
 	for (i = 0; i < b->room->post_count; i++) {
 		const struct post *p = b->room->posts[i];
 
-		if (uid_equal(&p->uid, &c->uid) || (!p->is_for_uid && !post_is_for_user(p, &c->uid)))
-			return true;
+		if (p->kind == POST_BINARY) {	/* the same for all but the connection that sent it */
+			if (post_is_from(p, c))
+				return SHARE_NOBODY;
+		} else if (uid_equal(&p->uid, &c->uid) || (!p->is_for_uid && !post_is_for_user(p, &c->uid))) {
+			share = SHARE_USER;
+		}
 	}
-	return false;
+	return share;
+}
+
+static const struct copy *batch_copy(struct batch *b, struct conn *c, bool is_own, bool packs)
+{
+	unsigned class = conn_class(c, packs), window_bits = packs ? DEFLATE_BITS : 0, i;
+	struct copy *copy = &b->common[class];
+
+	if (!is_own) {
+		if (!copy->is_made)
+			copy_build(copy, b, c, true, window_bits);
+		return copy;
+	}
+	for (i = 0; i < CLASSES; i++) {
+		copy = &b->own[i];
+		if (copy->is_made && copy->class == class && uid_equal(&copy->uid, &c->uid))
+			return copy;
+	}
+	copy = &b->own[b->own_next++ % CLASSES];
+	chunk_unref(copy->chunk);
+	copy_build(copy, b, c, false, window_bits);
+	copy->class = class;
+	copy->uid = c->uid;
+	return copy;
 }
 
 static void batch_send(struct batch *b, struct conn *c)
 {
-	bool has_small_window = c->window_bits != 0 && c->window_bits < 15;
-	unsigned class = conn_class(c), messages;
-	struct chunk *chunk;
+	enum share share = batch_share(b, c);
 
-	if (has_small_window || c->is_catching_up || batch_is_sender(b, c)) {
-		chunk = batch_build(b, c, false, &messages);
+	if (share == SHARE_NOBODY) {
+		struct copy alone;
+
+		copy_build(&alone, b, c, false, c->window_bits);
+		copy_send(&alone, c);
+		chunk_unref(alone.chunk);
 	} else {
-		if (!b->is_made[class]) {
-			b->chunks[class] = batch_build(b, c, true, &b->messages[class]);
-			b->is_made[class] = conn_is_open(c);
-		}
-		chunk = b->chunks[class];
-		messages = b->messages[class];
+		bool packs = c->window_bits != 0;
+		const struct copy *copy = batch_copy(b, c, share == SHARE_USER, packs);
+
+		/* When its window is too small for any of it, none is compressed: two forms serve windows of all sizes. */
+		if (packs && !deflate_fits(c->window_bits, copy->longest))
+			copy = batch_copy(b, c, share == SHARE_USER, false);
+		copy_send(copy, c);
 	}
-	if (!chunk)
-		return;
-	metric_add(&c->worker->metrics.messages_out, messages);
-	conn_send_now(c, chunk);
-	if (chunk != b->chunks[class])
-		chunk_unref(chunk);
 }
 
 /* A member's struct is in nobody's cache by the time of the next message: it is fetched while others are sent to. */
@@ -325,8 +386,10 @@ void room_flush(struct room *r)
 			member_prefetch(r->members[i - AHEAD]);
 		batch_send(&b, r->members[i]);
 	}
-	for (i = 0; i < CLASSES; i++)
-		chunk_unref(b.chunks[i]);
+	for (i = 0; i < CLASSES; i++) {
+		chunk_unref(b.common[i].chunk);
+		chunk_unref(b.own[i].chunk);
+	}
 	for (i = 0, count = r->post_count; i < count; i++)
 		post_unref(r->posts[i]);
 	r->post_count = 0;

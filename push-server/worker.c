@@ -103,12 +103,10 @@ struct deflater *worker_deflater(struct worker *w)
 	return w->deflater;
 }
 
-/* Without context takeover nothing refers back further than the message is long, so a message that fits into a small
- * window may be compressed with a large one: one compression serves all. */
 static bool frame_pays(const struct worker *w, enum frame_opcode opcode, size_t len, unsigned window_bits)
 {
 	return window_bits && (opcode == FRAME_TEXT || opcode == FRAME_BINARY) &&
-	       len >= (size_t)w->server->config->push.deflate_min && (window_bits == 15 || len <= 1u << window_bits);
+	       len >= (size_t)w->server->config->push.deflate_min && deflate_fits(window_bits, len);
 }
 
 int worker_add_frame(struct worker *w, struct buf *out, enum frame_opcode opcode, const char *payload, size_t len,

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
 import WebSocket from 'ws';
-import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, bytes, closeFrame, frame, request, startPushServer,
+import { metricSum, readMetrics, token } from './lib/operator.mjs';
+import { BINARY, CLOSE, CONTINUATION, PING, PONG, PushServer, TEXT, bytes, closeFrame, frame, request, startPushServer,
 	stopCleanly } from './lib/push.mjs';
 
 const MAX = 64 * 1024, MIN = 512;
@@ -327,5 +329,167 @@ describe('a broadcast', () => {
 		wire.send(packed(TEXT, `{"text":true,"content":"${'a'.repeat(10 << 20)}"}`));
 		assert.equal(await wire.closeCode(), 1009);
 		assert.equal(await wire.end(), 'fin');
+	});
+});
+
+// --- in a room of all kinds ---
+
+// How each dialect says a text, and what one of its frames tells: { content, isOwn }, or nothing.
+const dialects = {
+	json: {
+		target: (room, session) => `/ws?room=${room}&${session.query}`,
+		say: (content) => JSON.stringify({ text: true, content }),
+		told: (text) => {
+			const object = JSON.parse(text);
+			return object.content !== undefined && { content: object.content, isOwn: object.type === 'user' };
+		},
+	},
+	tunnel: {
+		target: (room, session) => `/ws?dialect=tunnel&room=${room}&${session.query}`,
+		say: (word) => `message:${JSON.stringify({ type: 'speak', content: { word } })}`,
+		told: (text) => {
+			const { type, content } = text.startsWith('message:') ? JSON.parse(text.slice(8)) : {};
+			return type === 'speak' && { content: content.word, isOwn: content.who.openId !== content.who.uid };
+		},
+	},
+	socketio: {
+		target: (room, session) => `/socket.io/?EIO=4&transport=websocket&room=${room}&${session.query}`,
+		hello: '40',
+		say: (content) => `42${JSON.stringify(['message', { text: true, content }])}`,
+		told: (text) => {
+			const [event, object] = text.startsWith('42') ? JSON.parse(text.slice(2)) : [];
+			return event === 'message' && { content: object.content, isOwn: object.type === 'user' };
+		},
+	},
+};
+
+describe('a room of all dialects and windows', () => {
+	const WINDOWS = [0, 8, 9, 10, 11, 12, 13, 14, 15];
+	let operated, admin, members, me, you;
+
+	before(async () => {
+		operated = new PushServer({ push: { workers: 1, rate: 0, max_message_kb: MAX / 1024 }, admin: { listen: '127.0.0.1:0' } });
+		operated.sections.admin.token_file = operated.file('token');
+		fs.writeFileSync(operated.file('token'), `${token}\n`, { mode: 0o600 });
+		operated.writeConfig();
+		await operated.start();
+		admin = (await operated.program.line(/listening admin=(\S+)/))[1];
+		[me, you] = await Promise.all([operated.login('甲'), operated.login('乙')]);
+		members = [];
+		for (const bits of WINDOWS)		// kinds in turn, so that nobody is told right behind his like
+			for (const kind of Object.keys(dialects))
+				for (const user of [me, you])
+					members.push(await enter(user, kind, bits));
+		members.push(await enter(me, 'json', 0));		// as the one that says most, and told before it
+	});
+	after(() => stopCleanly(operated));
+
+	async function enter(user, kind, bits) {
+		const wire = await operated.open(dialects[kind].target('kinds', user),
+			bits ? { 'Sec-WebSocket-Extensions': `permessage-deflate; server_max_window_bits=${bits}` } : {});
+		if (dialects[kind].hello)
+			wire.send(frame(TEXT, dialects[kind].hello));
+		for (let text = ''; !text.includes('"welcome"') && !text.includes('"people"');)
+			({ payload: text } = await wire.frame());
+		return { wire, user, kind, bits, name: `${user === me ? 'my' : 'your'} ${kind} with 2^${bits}` };
+	}
+
+	// The next text or binary message, inflated by one who keeps no more than his window.
+	async function next({ wire, bits }) {
+		for (;;) {
+			const got = await unpacked(wire, { windowBits: Math.max(bits, 9), chunkSize: 64 });
+			if (got.opcode < CLOSE)
+				return got;
+		}
+	}
+
+	async function hear(member) {
+		for (;;) {
+			const got = await next(member), told = got.opcode === TEXT && dialects[member.kind].told(String(got.data));
+			if (told)
+				return { ...got, ...told };
+		}
+	}
+
+	async function compressed() {
+		const answer = await fetch(`http://${admin}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+		return metricSum(readMetrics(await answer.text()), 'wxchat_push_compressed_total');
+	}
+
+	const noise = (length) => randomBytes(length).toString('base64').slice(0, length);
+	const twice = (length) => noise(length / 2).repeat(2);		// each part again, as far away as can be
+
+	const sayer = (user, kind) => members.find((one) => one.user === user && one.kind === kind && one.bits === 0);
+
+	for (const length of [50, 600, 1400, 3000, 6000, 12000, 30000])
+		for (const kind of Object.keys(dialects))
+			test(`${length} bytes said by ${kind}: each hears it as he can, and it is compressed once a form`, async () => {
+				const content = twice(length), from = await compressed(), forms = new Set();
+				sayer(me, kind).wire.send(frame(TEXT, dialects[kind].say(content)));
+				for (const member of members) {
+					const got = await hear(member);
+					assert.equal(got.content, content, member.name);
+					assert.equal(got.isOwn, member.user === me, member.name);
+					assert.equal(got.isCompressed, member.bits > 0 && got.data.length >= MIN && got.data.length <= 1 << member.bits,
+						member.name);
+					if (got.isCompressed)
+						forms.add(`${member.kind} ${got.isOwn}`);
+				}
+				assert.equal(await compressed() - from, forms.size);
+			});
+
+	test('the window counts for the whole frame, not for the words in it', async () => {
+		const sizes = new Set();
+		let beside = 0;			// what the frame holds beside the content
+		for (const length of [2000, ...Array.from({ length: 24 }, (_, i) => 4096 - 12 + i)]) {
+			const content = noise(length - beside);
+			sayer(me, 'json').wire.send(frame(TEXT, dialects.json.say(content)));
+			for (const member of members) {
+				const got = await hear(member);
+				assert.equal(got.content, content, member.name);
+				if (member.kind === 'json' && member.user === you && member.bits === 12) {
+					beside ||= got.data.length - length;
+					sizes.add(got.data.length);
+				}
+				assert.equal(got.isCompressed, member.bits > 0 && got.data.length <= 1 << member.bits, member.name);
+			}
+		}
+		assert.ok(sizes.has(4096) && sizes.has(4097), [...sizes].join());
+	});
+
+	test('what two users say at once is each one\'s own', async () => {
+		const said = [me, you].map(() => Array.from({ length: 12 }, (_, i) => twice(i % 3 ? 700 : 5000)));
+		for (let round = 0; round < 5; round++) {
+			for (const [i, user] of [me, you].entries())
+				sayer(user, 'json').wire.send(...said[i].map((content) => frame(TEXT, dialects.json.say(content))));
+			const ways = new Set();
+			for (const member of members) {
+				const order = [];
+				for (let i = 0; i < said.flat().length; i++) {
+					const got = await hear(member), by = said.findIndex((one) => one.includes(got.content));
+					assert.equal(got.isOwn, member.user === [me, you][by], member.name);
+					order.push(said.flat().indexOf(got.content));
+				}
+				ways.add(order.join());
+			}
+			assert.equal(ways.size, 1, 'everybody hears it in one order');
+			assert.deepEqual([...ways][0].split(',').map(Number).sort((a, b) => a - b), [...said.flat().keys()]);
+		}
+	});
+
+	test('binary data comes to all but the connection that sent it', async () => {
+		const data = Buffer.from(twice(3000)), from = sayer(me, 'json'), before_ = await compressed();
+		from.wire.send(frame(BINARY, data));
+		for (const member of members.filter((one) => one.kind === 'json' && one !== from)) {
+			const got = await next(member);
+			assert.equal(got.opcode, BINARY, member.name);
+			assert.ok(got.data.equals(data), member.name);
+		}
+		assert.equal(await compressed() - before_, 1);
+		sayer(you, 'json').wire.send(frame(TEXT, dialects.json.say('behind it')));
+		for (const member of members) {
+			const got = await next(member);
+			assert.equal(dialects[member.kind].told(String(got.data)).content, 'behind it', member.name);
+		}
 	});
 });
