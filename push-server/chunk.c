@@ -1,9 +1,15 @@
 /* chunk.c - counted references to bytes on their way out. */
 #include "chunk.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "post.h"
+
+struct held {
+	uint32_t count;
+	struct post *posts[];
+};
 
 struct chunk *chunk_new(size_t len)
 {
@@ -28,8 +34,24 @@ struct chunk *chunk_ref(struct chunk *c)
 
 void chunk_unref(struct chunk *c)
 {
-	if (c && --c->refs == 0) {
-		post_unref(c->held);
-		free(c);
-	}
+	if (!c || --c->refs > 0)
+		return;
+	while (c->held && c->held->count > 0)
+		post_unref(c->held->posts[--c->held->count]);
+	free(c->held);
+	free(c);
+}
+
+int chunk_hold(struct chunk *c, struct post *const *posts, uint32_t count)
+{
+	uint32_t i;
+
+	c->held = malloc(sizeof(*c->held) + count * sizeof(c->held->posts[0]));
+	if (!c->held)
+		return -ENOMEM;
+	c->held->count = 0;
+	for (i = 0; i < count; i++)
+		if (posts[i]->kind == POST_BINARY)
+			c->held->posts[c->held->count++] = post_ref(posts[i]);
+	return 0;
 }

@@ -7,12 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct held;
 struct post;
 
 struct chunk {
 	unsigned refs;
 	uint32_t len;
-	struct post *held;	/* kept alive until the bytes are out (binary relay), or NULL */
+	struct held *held;	/* posts that live until the bytes are out, or NULL */
 	uint8_t bytes[];
 };
 
@@ -20,5 +21,9 @@ struct chunk {
 struct chunk *chunk_new(size_t len);
 struct chunk *chunk_ref(struct chunk *c);
 void chunk_unref(struct chunk *c);
+
+/* Keeps the binary ones among the posts until the bytes are out, so that their sender goes at its readers' pace.  Once a chunk,
+ * before it is shared.  0 or -ENOMEM. */
+int chunk_hold(struct chunk *c, struct post *const *posts, uint32_t count);
 
 #endif

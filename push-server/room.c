@@ -231,7 +231,7 @@ static int post_gather(struct worker *w, const struct post *p, const struct conn
 static void copy_build(struct copy *copy, const struct batch *b, struct conn *c, bool as_anonymous, unsigned window_bits)
 {
 	struct worker *w = b->room->worker;
-	struct post *held = NULL;
+	bool has_binary = false;
 	uint32_t i;
 	int r = 0;
 
@@ -248,19 +248,19 @@ static void copy_build(struct copy *copy, const struct batch *b, struct conn *c,
 			continue;
 		if (w->scratch.len > copy->longest)
 			copy->longest = w->scratch.len;
-		if (p->kind == POST_BINARY)
-			held = p;	/* such a post stands alone in its batch */
+		has_binary |= p->kind == POST_BINARY;
 		copy->messages++;
 	}
 	if (r >= 0 && copy->messages == 0)
 		return;
-	if (r < 0 || !(copy->chunk = chunk_new(w->gathered.len))) {
+	if (r < 0 || !(copy->chunk = chunk_new(w->gathered.len)) ||
+	    (has_binary && chunk_hold(copy->chunk, b->room->posts, b->room->post_count) < 0)) {
+		chunk_unref(copy->chunk);
 		*copy = (struct copy){ .is_made = false };
 		conn_close(c, CLOSE_INTERNAL);
 		return;
 	}
 	memcpy(copy->chunk->bytes, w->gathered.data, w->gathered.len);
-	copy->chunk->held = held ? post_ref(held) : NULL;
 }
 
 static void copy_send(const struct copy *copy, struct conn *c)
@@ -417,12 +417,7 @@ static void room_mail_run(struct mail *mail, void *worker)
 
 	if (r) {
 		room_hold(r);
-		/* Binary data is held until it is written, so it goes alone. */
-		if (m->post->kind == POST_BINARY)
-			room_flush(r);
 		room_tell(r, m->post);
-		if (m->post->kind == POST_BINARY)
-			room_flush(r);
 		room_release(r);
 	}
 	request_told(worker, m->name, m->post);
