@@ -46,7 +46,7 @@ int chunk_hold(struct chunk *c, struct post *const *posts, uint32_t count)
 {
 	uint32_t i;
 
-	c->held = malloc(sizeof(*c->held) + count * sizeof(c->held->posts[0]));
+	c->held = malloc(sizeof(*c->held) + count * sizeof(struct post *));
 	if (!c->held)
 		return -ENOMEM;
 	c->held->count = 0;
