@@ -21,7 +21,7 @@ enum { LINGER_MS = 500 };
 
 /* A web server that does not wait for a body itself lets each slow one have a thread: so long a body may take to begin, and
  * so much of it must come in each second from then on. */
-enum { BODY_BEGINS_MS = 10000, BODY_LEAST_KB_S = 16 };
+enum { BODY_BEGINS_MS = 10000, BODY_LEAST_KB_S = 4 };
 
 /* what a fresh connection takes without its peer's help, whatever it is */
 enum { TAKEN_AT_ONCE = 8192 };

@@ -22,7 +22,7 @@ int fastcgi_init(void);
 
 /* Reads the beginning of a request from a connection just accepted, and takes the descriptor: it is closed here on
  * an error, by fastcgi_close otherwise.  A peer that falls silent for idle_ms ends it, and so does a body
- * that comes in at less than 16 KB a second, but for its first ten seconds.  0 or -EPROTO. */
+ * that comes in at less than 4 KB a second, but for its first ten seconds.  0 or -EPROTO. */
 int fastcgi_open(struct fastcgi *f, int fd, unsigned idle_ms);
 
 /* Ends the answer and closes.  body_ended: all of the request's content has been read. */
