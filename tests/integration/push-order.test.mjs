@@ -8,7 +8,7 @@ import { Person, startOperated } from './lib/operator.mjs';
 const rooms = Array.from({ length: 12 }, (_, i) => `room${i}`);	// with homes on both workers
 
 async function start(t) {
-	const sys = await startOperated({ env: preload(t, 'lingering').env });
+	const sys = await startOperated({ env: preload(t, 'lingering').env, config: { push: { rate: 0 } } });
 	t.after(() => sys.stop());
 	const there = async (room) => (await sys.api(`members?room=${room}`)).members.map((m) => m.uid);
 	return { sys, there };
