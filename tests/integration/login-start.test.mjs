@@ -177,7 +177,7 @@ test('without threads it ends and says why', { skip: notRoot }, async (t) => {
 test('whoever comes during a stop is refused at once, and silence does not hold it up', async (t) => {
 	const own = await startSystem({ web: null, config: { wechat: { timeout_ms: 5000 } } });
 	t.after(() => own.stop());
-	const silent = net.connect(own.loginSocket);
+	const silent = net.connect(own.loginSocket), hungUp = once(silent, 'close');
 	await once(silent, 'connect');
 	await own.fault('hang');
 	// a login that waits for WeChat keeps the program alive meanwhile
@@ -196,7 +196,7 @@ test('whoever comes during a stop is refused at once, and silence does not hold 
 	while (await refused() !== 'ECONNREFUSED')
 		await new Promise((resolve) => setTimeout(resolve, 10));
 	assert.ok(!own.loginProgram.ended, 'it did not wait for the login');
-	await once(silent, 'close');
+	await hungUp;
 	assert.match(String((await answered)[0]), /ERR_WECHAT_TIMEOUT/);
 	assert.deepEqual(await own.loginProgram.exited, { code: 0, signal: null });
 	assert.ok(!own.loginProgram.text().includes('still being served'));
@@ -354,8 +354,7 @@ test('a body that hardly comes lets go of its thread', async (t) => {
 	const own = await startSystem({ web: null, config: { login: { threads: 1 } } });
 	t.after(() => own.stop());
 	const slow = net.connect(own.loginSocket);
-	const closed = once(slow, 'close');
-	slow.on('error', () => {}).resume();
+	const closed = new Promise((resolve) => slow.on('error', () => {}).on('close', resolve).resume());
 	const whole = fastcgi({ REQUEST_METHOD: 'POST', REQUEST_URI: '/login', CONTENT_LENGTH: '10000' }, 'x'.repeat(10000));
 	slow.write(whole.subarray(0, whole.length - 9990));
 	let sent = whole.length - 9990;
