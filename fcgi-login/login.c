@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth.h"
 #include "address.h"
+#include "auth.h"
 #include "clock.h"
 #include "encode.h"
 #include "issue.h"
@@ -73,12 +73,6 @@ static enum error login_check(struct call *c, const struct login *lg)
 	if (lg->encrypted && !userinfo_plausible(lg->encrypted, lg->iv))
 		return ERR_BAD_ENCRYPTED_DATA;
 	return ERR_NONE;
-}
-
-static enum error login_rate_passed(struct call *c, const struct store_rate *rate)
-{
-	c->retry_s = rate->retry_s;
-	return ERR_RATE_LIMITED;
 }
 
 static enum error login_rate_address(struct call *c)
@@ -302,12 +296,14 @@ static void on_stored(void *arg, int r)
 	enum error e;
 
 	memcpy(c->uid, lg->made.user.uid, sizeof(c->uid));
-	if (r == -EAGAIN && lg->made.rate.key)
-		e = login_rate_passed(c, &lg->made.rate);
-	else if (r < 0)
+	if (r == -EAGAIN && lg->made.rate.key) {
+		c->retry_s = lg->made.rate.retry_s;
+		e = ERR_RATE_LIMITED;
+	} else if (r < 0) {
 		e = call_store_failed(c, "login", r);
-	else
+	} else {
 		e = login_answer(c, &lg->made.session, lg->skey, &lg->made.user, "logged in");
+	}
 	login_end_and_tell(lg, e);
 }
 

@@ -285,7 +285,8 @@ void api_take(struct api *api, struct evhttp_request *request, const char *path)
 	call->request = request;
 	call->body = is_post ? body_of_post(request) : body_of_query(request);
 	if (call->body == NULL)
-		call_fail(call, ERR_BAD_REQUEST, is_post ? "the body is not one JSON object" : "the query is malformed, or has more than 32 parameters");
+		call_fail(call, ERR_BAD_REQUEST, is_post ? "the body is not one JSON object"
+							 : "the query is malformed, or has more than 32 parameters");
 	else
 		route->run(call);
 }

@@ -105,7 +105,6 @@ struct order {
 	void (*carry_out)(const struct order *order, struct worker *w);
 	people_done *done;
 	void *arg;
-	unsigned workers;
 	atomic_uint words;		/* not read yet */
 	struct order_mail {
 		struct mail mail;
@@ -212,7 +211,7 @@ static void order_run(struct mail *mail, void *worker)
 	struct order *order = ((struct order_mail *)mail)->order;
 	struct order_mail *words;
 	struct worker *w = worker;
-	unsigned i, workers = order->workers;
+	unsigned i, workers = w->server->worker_count;
 
 	order->carry_out(order, w);
 	words = &order->mails[workers * (1u + w->index)];
@@ -230,7 +229,6 @@ static struct order *order_new(struct server *s, const struct uid *uid, people_d
 
 	if (!order)
 		return NULL;
-	order->workers = workers;
 	order->done = done;
 	order->arg = arg;
 	atomic_init(&order->words, workers * workers);
@@ -243,9 +241,9 @@ static struct order *order_new(struct server *s, const struct uid *uid, people_d
 
 static void order_send(struct server *s, struct order *order)
 {
-	unsigned i, workers = order->workers;	/* it may be gone with the last */
+	unsigned i;
 
-	for (i = 0; i < workers; i++) {
+	for (i = 0; i < s->worker_count; i++) {	/* with the last the order may be gone */
 		order->mails[i].mail.run = order_run;
 		order->mails[i].order = order;
 		worker_post(&s->workers[i], &order->mails[i].mail);
